@@ -1,0 +1,94 @@
+/*
+ * cli.h - the command line: verbs and options as data.
+ *
+ * The same tables parse, print --help and (later) feed completion and the man
+ * page.  One file per verb.
+ */
+#ifndef SUPERVISOR_CLI_CLI_H
+#define SUPERVISOR_CLI_CLI_H
+
+#include <stdio.h>
+
+#include "state/err.h"
+#include "state/run_state.h"
+#include "supervisor/fleet/fleet.h"
+
+#define CLI_OPTIONS_MAX 8
+
+struct cli_option {
+	const char *name;  /* without the dashes */
+	const char *value; /* what --help calls its value; NULL: a switch */
+	const char *help;
+};
+
+struct cli_args { /* what was typed, by the verb's table */
+	const struct cli_verb *verb;
+	const char *value[CLI_OPTIONS_MAX]; /* "" for a switch; NULL: absent */
+	char **word; /* the rest: operands */
+	int word_count;
+};
+
+struct cli_verb {
+	const char *name;
+	const char *operands; /* for --help: "FLEET" */
+	int least, most;      /* number of operands */
+	const char *help;
+	const struct cli_option *options; /* ends with a NULL name */
+	int (*run)(const struct cli_args *args);
+};
+
+int cli_main(int argc, char **argv);
+extern const struct cli_verb cli_verbs[]; /* ends with a NULL name */
+const struct cli_verb *cli_verb_find(const char *name);
+/* NULL if the option was not typed. */
+const char *cli_value(const struct cli_args *args, const char *option);
+void cli_help(const struct cli_verb *verb, FILE *out); /* NULL: all of it */
+int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Prints err, and what to type next; returns its exit code. */
+int cli_fail(const struct err *err, const char *next);
+
+int verb_plan(const struct cli_args *args);
+int verb_run(const struct cli_args *args);
+int verb_status(const struct cli_args *args);
+int verb_rollback(const struct cli_args *args);
+int verb_abort(const struct cli_args *args);
+int verb_journal(const struct cli_args *args);
+int verb_version(const struct cli_args *args);
+int verb_help(const struct cli_args *args);
+
+/*
+ * Where a fleet's state is.  The operand is a fleet file, or, so that a run can
+ * always be ended from its journal alone, the state folder itself.
+ */
+struct cli_place {
+	const char *operand;
+	struct fleet *fleet; /* NULL when the operand is a folder */
+	char *folder, *journal, *request, *lock, *history;
+};
+
+bool cli_place_find(const char *operand, struct cli_place *ret_place,
+	struct err *err) WARN_UNUSED;
+void cli_place_done(struct cli_place *place);
+/* Takes the folder's lock; makes the folder first if `make`. */
+bool cli_place_lock(const struct cli_place *place, bool make, int *ret_fd,
+	struct err *err) WARN_UNUSED;
+/* Folds the journal; ERR_MISSING if there is none. */
+bool cli_place_read(const struct cli_place *place, struct run_state *ret_state,
+	struct err *err) WARN_UNUSED;
+
+/* session.c: carries a run on and shows it; the exit code. */
+struct cli_session {
+	const struct cli_place *place;
+	const json_t *plan;    /* NULL: continue the journal */
+	const char *take_over; /* or NULL */
+	const char *answer;    /* STEP@TARGET=again|done|stop, or NULL */
+	enum run_request request;
+	bool restore;
+	bool json; /* records to standard output */
+};
+
+int cli_session(const struct cli_session *session);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * options.c - the verbs, their options, and the parsing of both.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "supervisor/cli/cli.h"
+
+static const struct cli_option plan_options[] = {
+	{"json", NULL, "print one JSON document"},
+	{0},
+};
+
+static const struct cli_option run_options[] = {
+	{"as-planned", NULL,
+		"go on with the plan in the journal, whatever the fleet file "
+		"says now"},
+	{"retry", NULL, "begin anew after a run that turned back"},
+	{"unfinished", NULL, "continue a run if there is one, else do nothing"},
+	{"answer", "STEP@TARGET=again|done|stop",
+		"answer the question that a run stopped with (exit 7)"},
+	{"take-over", "RUN", "take the claims of another, lost run"},
+	{"json", NULL, "print the journal's records, one JSON object a line"},
+	{0},
+};
+
+static const struct cli_option status_options[] = {
+	{"json", NULL, "print one JSON document"},
+	{0},
+};
+
+static const struct cli_option rollback_options[] = {
+	{"restore-metadata", NULL,
+		"allow the saved metadata to be put back on the destination"},
+	{0},
+};
+
+static const struct cli_option no_options[] = {{0}};
+
+const struct cli_verb cli_verbs[] = {
+	{"plan", "FLEET", 1, 1, "look at everything, say what would be done",
+		plan_options, verb_plan},
+	{"run", "FLEET", 1, 1, "start the upgrade, or continue it", run_options,
+		verb_run},
+	{"status", "FLEET", 1, 1, "what the current or last run did",
+		status_options, verb_status},
+	{"rollback", "FLEET", 1, 1,
+		"take an unfinished run back to the old version",
+		rollback_options, verb_rollback},
+	{"abort", "FLEET", 1, 1,
+		"end an unfinished run and leave everything as it is",
+		no_options, verb_abort},
+	{"journal", "show|verify FLEET|FILE", 2, 2,
+		"print a journal, or check every line of it", no_options,
+		verb_journal},
+	{"version", "", 0, 0, "print syncup's version", no_options,
+		verb_version},
+	{"help", "[VERB]", 0, 1, "print help", no_options, verb_help},
+	{0},
+};
+
+const struct cli_verb *cli_verb_find(const char *name)
+{
+	for (const struct cli_verb *verb = cli_verbs; verb->name; verb++)
+		if (strcmp(verb->name, name) == 0)
+			return verb;
+	return NULL;
+}
+
+const char *cli_value(const struct cli_args *args, const char *option)
+{
+	const struct cli_option *options = args->verb->options;
+
+	for (unsigned i = 0; options[i].name; i++)
+		if (strcmp(options[i].name, option) == 0)
+			return args->value[i];
+	return NULL;
+}
+
+static void help_verb(const struct cli_verb *verb, FILE *out)
+{
+	(void)fprintf(out, "usage: syncup %s%s%s%s\n\n%c%s.\n", verb->name,
+		verb->options[0].name ? " [options]" : "",
+		verb->operands[0] ? " " : "", verb->operands,
+		verb->help[0] - 'a' + 'A', verb->help + 1);
+	if (verb->options[0].name)
+		(void)fprintf(out, "\noptions:\n");
+	for (const struct cli_option *option = verb->options; option->name;
+		option++)
+		(void)fprintf(out, "  --%s%s%s\n        %s\n", option->name,
+			option->value ? " " : "",
+			option->value ? option->value : "", option->help);
+}
+
+void cli_help(const struct cli_verb *verb, FILE *out)
+{
+	if (verb) {
+		help_verb(verb, out);
+		return;
+	}
+	(void)fprintf(out, "usage: syncup VERB [options] [operands]\n\n"
+			   "Upgrades running cluster-sync processes without "
+			   "losing the sync.\n\nverbs:\n");
+	for (verb = cli_verbs; verb->name; verb++)
+		(void)fprintf(out, "  %-10s%s\n", verb->name, verb->help);
+	(void)fprintf(out,
+		"\nFLEET is a fleet file, or the state folder of a fleet.\n"
+		"exit codes: 0 reached, 1 error, 2 usage, 3 refused, 4 held by "
+		"another,\n  5 journal unreadable, 6 step failed, 7 needs a "
+		"decision, 8 stopped, 9 turned back\n");
+}
+
+int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)
+{
+	va_list args;
+
+	(void)fprintf(stderr, "syncup: ");
+	va_start(args, fmt);
+	(void)vfprintf(stderr, fmt, args);
+	va_end(args);
+	(void)fprintf(stderr, "\nType: syncup help%s%s\n", verb ? " " : "",
+		verb ? verb->name : "");
+	return err_exit_code(ERR_USAGE);
+}
+
+static int parse(const struct cli_verb *verb, int argc, char **argv,
+	struct cli_args *args)
+{
+	struct option longs[CLI_OPTIONS_MAX + 2] = {
+		{"help", no_argument, NULL, 'h'},
+	};
+	int index, found;
+
+	args->verb = verb;
+	for (int i = 0; verb->options[i].name; i++)
+		longs[i + 1] = (struct option){
+			.name = verb->options[i].name,
+			.has_arg = verb->options[i].value ? required_argument
+							  : no_argument,
+			.val = 256 + i,
+		};
+	opterr = 0;
+	optind = 1;
+	while ((found = getopt_long(argc, argv, ":h", longs, &index)) != -1) {
+		if (found == 'h') {
+			cli_help(verb, stdout);
+			return 0;
+		}
+		if (found == ':')
+			return cli_usage_error(verb, "%s needs a value",
+				argv[optind - 1]);
+		if (found < 256)
+			return cli_usage_error(verb, "%s: unknown option %s",
+				verb->name, argv[optind - 1]);
+		args->value[found - 256] = optarg ? optarg : "";
+	}
+	args->word = argv + optind;
+	args->word_count = argc - optind;
+	if (args->word_count < verb->least || args->word_count > verb->most)
+		return cli_usage_error(verb, "%s takes %s", verb->name,
+			verb->operands[0] ? verb->operands : "no operands");
+	return verb->run(args);
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli_args args = {0};
+	const struct cli_verb *verb;
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (!name[0])
+		return cli_usage_error(NULL, "a verb is missing");
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	else if (strcmp(name, "--version") == 0)
+		name = "version";
+	verb = cli_verb_find(name);
+	if (!verb)
+		return cli_usage_error(NULL, "unknown verb %s", argv[1]);
+	return parse(verb, argc - 1, argv + 1, &args);
+}

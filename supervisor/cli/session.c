@@ -1,0 +1,241 @@
+/*
+ * session.c - one supervisor's life: carry the run on, show it, say how it
+ * ended and what to type next.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "state/sys.h"
+#include "supervisor/cli/cli.h"
+#include "supervisor/engine/engine.h"
+#include "supervisor/install/link.h"
+#include "supervisor/report/report.h"
+
+enum {
+	TICK_MS = 500,
+	SECOND_INTERRUPT_MS = 10000,
+};
+
+struct life {
+	struct engine *engine;
+	struct live *live;
+	bool json;
+	int64_t interrupted_ms;
+};
+
+static void on_record(void *arg, const struct run_state *state,
+	const struct record *record)
+{
+	struct life *life = arg;
+
+	if (life->json) {
+		(void)json_dumpf(record->json, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		(void)fflush(stdout);
+	} else {
+		live_record(life->live, state, record);
+	}
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct life *life = arg;
+
+	(void)fd, (void)what;
+	if (!life->json)
+		live_tick(life->live, engine_state(life->engine));
+}
+
+/* The first one on a terminal only tells; people press it to look. */
+static void on_interrupt(evutil_socket_t number, short what, void *arg)
+{
+	struct life *life = arg;
+	int64_t now = sys_monotonic_ms();
+
+	(void)number, (void)what;
+	if (!isatty(STDIN_FILENO) ||
+		(life->interrupted_ms &&
+			now - life->interrupted_ms < SECOND_INTERRUPT_MS)) {
+		engine_stop(life->engine, "SIGINT");
+		return;
+	}
+	life->interrupted_ms = now;
+	(void)fprintf(stderr, "\nThe run goes on. ");
+	report_present(engine_state(life->engine), stderr);
+	(void)fprintf(stderr,
+		"Press Ctrl-C again within ten seconds to stop it here (it can "
+		"be continued),\nor type in another terminal: syncup rollback, "
+		"syncup abort, syncup status.\n");
+}
+
+static void on_terminate(evutil_socket_t signal_number, short what, void *arg)
+{
+	struct life *life = arg;
+
+	(void)signal_number, (void)what;
+	engine_stop(life->engine, "SIGTERM");
+}
+
+static const char *operand(const struct cli_session *session)
+{
+	return session->place->operand;
+}
+
+static void say_next(const struct cli_session *session,
+	const struct run_state *state, int code)
+{
+	const char *fleet = operand(session);
+
+	if (code == 7) {
+		for (unsigned i = 0; i < state->lane_count; i++) {
+			const char *decide = state->lane[i].halt_decide;
+
+			if (!decide || !decide[0])
+				continue;
+			(void)fprintf(stderr,
+				"Type: syncup run --answer %s=again %s   (or "
+				"=done, if you made it so; or =stop)\n",
+				decide, fleet);
+			return;
+		}
+	}
+	if (code == 9)
+		(void)fprintf(stderr,
+			"Type: syncup run --retry %s   when the reason is "
+			"gone\n",
+			fleet);
+	else
+		(void)fprintf(stderr,
+			"Type: syncup run %s   to go on, or syncup rollback "
+			"%s\n",
+			fleet, fleet);
+}
+
+static void say_end(const struct cli_session *session,
+	const struct run_state *state, int code, const struct err *err)
+{
+	FILE *out = session->json ? stderr : stdout;
+
+	(void)fprintf(out, "\n");
+	report_lanes(state, out);
+	report_table(state, sys_wall_ms(), out);
+	(void)fflush(out);
+	if (code == 0)
+		return;
+	(void)fprintf(stderr, "syncup: %s\n", err->msg);
+	report_present(state, stderr);
+	say_next(session, state, code);
+}
+
+/* STEP@TARGET=ANSWER, each part checked against the run. */
+static bool give_answer(struct engine *engine, const char *text,
+	struct err *err)
+{
+	char buf[400];
+	char *target, *answer;
+	const struct run_state *state = engine_state(engine);
+
+	(void)snprintf(buf, sizeof(buf), "%s", text);
+	target = strchr(buf, '@');
+	answer = target ? strrchr(target, '=') : NULL;
+	if (!answer)
+		return err_set(err, ERR_USAGE,
+			"--answer wants STEP@TARGET=again|done|stop");
+	*target++ = '\0';
+	*answer++ = '\0';
+	if (strcmp(answer, "again") != 0 && strcmp(answer, "done") != 0 &&
+		strcmp(answer, "stop") != 0)
+		return err_set(err, ERR_USAGE,
+			"--answer wants again, done or stop, not %.40s",
+			answer);
+	for (unsigned i = 0; i < state->lane_count; i++)
+		if (run_course_step(run_lane_course(&state->lane[i]), buf,
+			    target))
+			return engine_answer(
+				engine, buf, target, answer, err);
+	return err_set(err, ERR_USAGE, "this run has no step %.60s on %.60s",
+		buf, target);
+}
+
+static struct event *listen_for(struct engine *engine, int signal_number,
+	event_callback_fn fn, struct life *life)
+{
+	struct event *event =
+		evsignal_new(engine_base(engine), signal_number, fn, life);
+
+	if (event)
+		(void)event_add(event, NULL);
+	return event;
+}
+
+static int live_with(const struct cli_session *session, struct life *life,
+	struct err *err)
+{
+	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+	struct event *events[3] = {
+		listen_for(life->engine, SIGINT, on_interrupt, life),
+		listen_for(life->engine, SIGTERM, on_terminate, life),
+		event_new(engine_base(life->engine), -1, EV_PERSIST, on_tick,
+			life),
+	};
+	int code;
+
+	if (events[2])
+		(void)event_add(events[2], &tick);
+	code = engine_run(life->engine, err);
+	for (size_t i = 0; i < 3; i++)
+		if (events[i])
+			event_free(events[i]);
+	(void)session;
+	return code;
+}
+
+int cli_session(const struct cli_session *session)
+{
+	struct life life = {.json = session->json};
+	struct engine_config config = {
+		.journal = session->place->journal,
+		.request = session->place->request,
+		.take_over = session->take_over,
+		.view = on_record,
+		.view_arg = &life,
+	};
+	const struct run_state *state;
+	struct err err = {0};
+	int code;
+
+	life.live = live_new(stdout);
+	if (!engine_new(&config, session->plan, &life.engine, &err)) {
+		live_free(life.live);
+		return cli_fail(&err, NULL);
+	}
+	state = engine_state(life.engine);
+	if ((session->answer &&
+		    !give_answer(life.engine, session->answer, &err)) ||
+		(session->request != RUN_REQUEST_NONE &&
+			!engine_request(life.engine, session->request,
+				session->restore, &err))) {
+		code = cli_fail(&err, NULL);
+	} else {
+		code = live_with(session, &life, &err);
+		if (!session->json)
+			live_end(life.live, state);
+		say_end(session, state, code, &err);
+		if (state->outcome != RUN_UNFINISHED) {
+			const char *root = json_string_value(json_object_get(
+				json_object_get(state->plan, "fleet"),
+				"install_root"));
+
+			/* A leftover is harmless: nothing points to it. */
+			(void)!link_hold_remove(root, state->run, NULL);
+		}
+	}
+	engine_free(life.engine);
+	live_free(life.live);
+	return code;
+}

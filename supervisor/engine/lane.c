@@ -1,0 +1,299 @@
+/*
+ * lane.c - one lane: stage after stage, looking again, turning back.
+ *
+ * A stage is begun when all steps of the stages before it are done.  Whoever
+ * finds that an earlier step no longer holds (a guard, or the first look after
+ * a restart) makes the lane look again at the last done step of each of its
+ * targets; what does not hold any more is opened again, and the lane goes on
+ * from the earliest open stage.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/sys.h"
+#include "supervisor/engine/internal.h"
+
+enum {
+	UNDONE_MOST = 50, /* looks again without anything found undone */
+};
+
+static bool wrote(struct lane_run *lane, const char *kind, json_t *body)
+{
+	(void)json_object_set_new(body, "lane", json_string(lane->past->name));
+	if (book_write(lane->engine->book, kind, body, NULL))
+		return true;
+	engine_broken(lane->engine);
+	return false;
+}
+
+void lane_drop_work(struct lane_run *lane)
+{
+	for (unsigned i = 0; i < lane->work_count; i++)
+		work_drop(lane->work[i]);
+	free(lane->work);
+	lane->work = NULL;
+	lane->work_count = 0;
+}
+
+static void add_work(struct lane_run *lane, struct work *work)
+{
+	struct work **more = realloc(lane->work,
+		(lane->work_count + 1) * sizeof(struct work *));
+
+	if (!more)
+		abort();
+	lane->work = more;
+	lane->work[lane->work_count++] = work;
+}
+
+static void start_work(struct lane_run *lane)
+{
+	for (unsigned i = 0; i < lane->work_count; i++)
+		work_start(lane->work[i]);
+}
+
+static bool is_open(const struct run_step *step)
+{
+	return step->status != RUN_DONE || step->recheck;
+}
+
+static void end_lane(struct lane_run *lane)
+{
+	enum run_outcome outcome =
+		lane->past->turned ? lane->past->turn_outcome : RUN_REACHED;
+	json_t *body = json_pack(
+		"{s:s}", "outcome", run_outcome_name(outcome));
+
+	if (lane->past->turned && lane->past->turn_why)
+		(void)json_object_set_new(
+			body, "why", json_string(lane->past->turn_why));
+	lane_drop_work(lane);
+	lane->phase = LANE_ENDED;
+	if (wrote(lane, "lane-end", body))
+		engine_lane_over(lane->engine);
+}
+
+void lane_advance(struct lane_run *lane)
+{
+	struct run_course *course = run_lane_course(lane->past);
+
+	lane_drop_work(lane);
+	for (unsigned i = 0; i < course->stage_count; i++) {
+		struct run_stage *stage = &course->stage[i];
+
+		for (unsigned j = 0; j < stage->step_count; j++) {
+			if (!is_open(&stage->step[j]))
+				continue;
+			add_work(lane,
+				work_new(lane, WORK_STEP, i, stage,
+					&stage->step[j],
+					targets_find(&lane->engine->targets,
+						stage->step[j].target)));
+		}
+		if (lane->work_count) {
+			lane->phase = LANE_WORKING;
+			lane->stage = i;
+			start_work(lane);
+			return;
+		}
+	}
+	end_lane(lane);
+}
+
+/* The last done step of a target before stage `limit`; NULL if it has none,
+ * or if something of the target is under way: that is looked at anyway. */
+static const struct run_step *last_done(const struct run_course *course,
+	unsigned limit, const char *target, unsigned *ret_stage)
+{
+	const struct run_step *last = NULL;
+
+	for (unsigned i = 0; i < course->stage_count; i++) {
+		const struct run_step *step =
+			run_stage_step(&course->stage[i], target);
+
+		if (!step)
+			continue;
+		if (step->status == RUN_INTENT)
+			return NULL;
+		if (i < limit && !is_open(step)) {
+			last = step;
+			*ret_stage = i;
+		}
+	}
+	return last;
+}
+
+/* Looks again at what each target did last; then lane_advance(). */
+static void look_again(struct lane_run *lane, unsigned limit)
+{
+	struct run_course *course = run_lane_course(lane->past);
+	const struct targets *targets = &lane->engine->targets;
+
+	lane_drop_work(lane);
+	lane->phase = LANE_RECHECKING;
+	for (unsigned i = 0; i < targets->count; i++) {
+		unsigned stage;
+		const struct run_step *step = last_done(
+			course, limit, targets->item[i].name, &stage);
+
+		if (step)
+			add_work(lane,
+				work_new(lane, WORK_RECHECK, stage,
+					&course->stage[stage], step,
+					&targets->item[i]));
+	}
+	if (lane->work_count)
+		start_work(lane);
+	else
+		lane_advance(lane);
+}
+
+void lane_begin(struct lane_run *lane)
+{
+	look_again(lane, run_lane_course(lane->past)->stage_count);
+}
+
+void lane_undone(struct lane_run *lane, const struct work *work)
+{
+	if (++lane->undone > UNDONE_MOST) {
+		lane_fail(lane, work, ERR_STEP, work->detail);
+		return;
+	}
+	look_again(lane, lane->stage);
+}
+
+static void turn_now(struct lane_run *lane)
+{
+	struct engine *engine = lane->engine;
+	const struct run_state *state = book_state(engine->book);
+	bool restore = engine->fleet->on_failure == FLEET_FAILURE_RESTORE ||
+		       state->request_restore;
+	bool abort_it = state->request == RUN_REQUEST_ABORT;
+	json_t *course = abort_it
+				 ? engine->procedure->leave(lane->past)
+				 : engine->procedure->back(
+					   state->plan, lane->past, restore);
+
+	lane_drop_work(lane);
+	if (wrote(lane, "turn",
+		    json_pack("{s:s, s:s, s:o}", "why", lane->turn_why,
+			    "outcome",
+			    run_outcome_name(abort_it ? RUN_ABORTED
+						      : RUN_TURNED_BACK),
+			    "course", course)) &&
+		book_sync(engine->book, NULL))
+		lane_advance(lane);
+	else
+		engine_broken(engine);
+}
+
+static void prove_first(struct lane_run *lane,
+	const struct procedure_proof *proof)
+{
+	struct run_course *course = run_lane_course(lane->past);
+	const struct run_stage *stage = run_course_stage(course, proof->stage);
+	struct work *work;
+
+	lane_drop_work(lane);
+	lane->phase = LANE_PROVING;
+	work = work_new(lane, WORK_PROOF, (unsigned)(stage - course->stage),
+		stage, run_stage_step(stage, proof->target),
+		targets_find(&lane->engine->targets, proof->target));
+	work->run.kind = step_kind_find(proof->kind);
+	add_work(lane, work);
+	start_work(lane);
+}
+
+void lane_turn(struct lane_run *lane, const char *why)
+{
+	struct engine *engine = lane->engine;
+	const struct run_state *state = book_state(engine->book);
+	bool free_to = state->request == RUN_REQUEST_ABORT ||
+		       state->request_restore ||
+		       engine->fleet->on_failure == FLEET_FAILURE_RESTORE;
+	struct procedure_proof proof;
+
+	(void)snprintf(lane->turn_why, sizeof(lane->turn_why), "%.299s", why);
+	if (!free_to && engine->procedure->proof(lane->past, &proof))
+		prove_first(lane, &proof);
+	else
+		turn_now(lane);
+}
+
+void lane_fail(struct lane_run *lane, const struct work *work,
+	enum err_code code, const char *why)
+{
+	enum fleet_failure on_failure = lane->engine->fleet->on_failure;
+	char text[400];
+
+	(void)snprintf(text, sizeof(text), "%s %s: %.250s",
+		work->run.kind->name, work->run.target->name, why);
+	if (lane->past->turned || lane->engine->stopping ||
+		lane->phase == LANE_PROVING ||
+		on_failure == FLEET_FAILURE_STOP ||
+		on_failure == FLEET_FAILURE_UNSET)
+		lane_halt(lane, work, code, why);
+	else
+		lane_turn(lane, text);
+}
+
+void lane_halt(struct lane_run *lane, const struct work *work,
+	enum err_code code, const char *why)
+{
+	bool proving = lane->phase == LANE_PROVING;
+	char text[700], decide[200] = "";
+	json_t *body;
+
+	(void)snprintf(text, sizeof(text), "%s%s%s %s: %s",
+		proving ? lane->turn_why : "",
+		proving ? "; the way back is closed: " : "",
+		work->run.kind->name, work->run.target->name, why);
+	if (code == ERR_DECIDE && !proving)
+		(void)snprintf(decide, sizeof(decide), "%s@%s",
+			work->run.kind->name, work->run.target->name);
+	body = json_pack("{s:i, s:s, s:s, s:s, s:s}", "code",
+		err_exit_code(code), "why", text, "step", work->run.kind->name,
+		"target", work->run.target->name, "decide", decide);
+	lane->phase = LANE_HALTED;
+	lane_drop_work(lane);
+	if (!wrote(lane, "halt", body))
+		return;
+	/* A refused way back must not be tried again by the next run. */
+	if (proving &&
+		book_state(lane->engine->book)->request ==
+			RUN_REQUEST_ROLLBACK &&
+		!book_write(lane->engine->book, "request",
+			json_pack("{s:s}", "what", "forward"), NULL)) {
+		engine_broken(lane->engine);
+		return;
+	}
+	engine_lane_over(lane->engine);
+}
+
+void lane_work_over(struct lane_run *lane, struct work *work)
+{
+	if (work->mode == WORK_STEP)
+		lane->undone = 0;
+	for (unsigned i = 0; i < lane->work_count; i++)
+		if (lane->work[i]->phase != WORK_OVER)
+			return;
+	if (lane->phase == LANE_PROVING)
+		turn_now(lane);
+	else
+		lane_advance(lane);
+}
+
+bool lane_is_gathered(const struct lane_run *lane)
+{
+	if (lane->phase != LANE_WORKING)
+		return true;
+	for (unsigned i = 0; i < lane->work_count; i++) {
+		const struct work *work = lane->work[i];
+
+		if ((work->phase == WORK_OBSERVING ||
+			    work->phase == WORK_GUARDING) &&
+			!work->run.past->intents)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,560 @@
+/*
+ * work.c - one step: observe, guard, INTENT, act, observe, DONE.
+ *
+ * The step's functions answer by step_saw() and step_acted(); those only store
+ * the answer and wake the work, so that nothing recurses and a step may answer
+ * before its function has returned.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/sys.h"
+#include "supervisor/engine/internal.h"
+#include "supervisor/fleet/secret.h"
+
+enum {
+	REST_FIRST_MS = 50,
+	REST_MOST_MS = 2000,
+	REST_FAILED_MS = 500,
+	NOTE_AFTER_MS = 1000, /* a wait shorter than this is not worth a note */
+	NOTE_EVERY_MS = 5000,
+};
+
+static struct work *work_of(struct step_run *run)
+{
+	return (struct work *)run; /* its first member */
+}
+
+static void wake_in(struct work *work, int64_t ms)
+{
+	struct timeval tv = {
+		.tv_sec = ms / 1000,
+		.tv_usec = (ms % 1000) * 1000,
+	};
+
+	(void)event_add(work->wake, &tv);
+}
+
+static void wake_now(struct work *work)
+{
+	(void)event_del(work->wake);
+	event_active(work->wake, EV_TIMEOUT, 0);
+}
+
+static void rest_for(struct work *work, int64_t ms)
+{
+	work->phase = WORK_RESTING;
+	work->rest_ms = ms;
+	wake_in(work, ms);
+}
+
+static void rest(struct work *work)
+{
+	int64_t ms = work->rest_ms ? work->rest_ms * 2 : REST_FIRST_MS;
+
+	rest_for(work, ms < REST_MOST_MS ? ms : REST_MOST_MS);
+}
+
+static void free_work(struct work *work)
+{
+	if (work->wake)
+		event_free(work->wake);
+	json_decref(work->run.saw);
+	json_decref(work->run.memory);
+	free(work);
+}
+
+/* True if the journal took it; otherwise the run is over. */
+static bool wrote(struct work *work, const char *kind, json_t *body)
+{
+	struct engine *engine = work->lane->engine;
+
+	(void)json_object_set_new(
+		body, "lane", json_string(work->lane->past->name));
+	(void)json_object_set_new(
+		body, "stage", json_integer((json_int_t)work->stage));
+	(void)json_object_set_new(
+		body, "step", json_string(work->run.kind->name));
+	(void)json_object_set_new(
+		body, "target", json_string(work->run.target->name));
+	if (book_write(engine->book, kind, body, NULL))
+		return true;
+	engine_broken(engine);
+	return false;
+}
+
+static void note(struct work *work)
+{
+	int64_t now = sys_boottime_ms();
+	bool same = strcmp(work->noted, work->detail) == 0;
+
+	if (work->mode == WORK_PROOF || !work->detail[0] || same)
+		return;
+	if (now - work->since_ms < NOTE_AFTER_MS ||
+		(work->note_ms && now - work->note_ms < NOTE_EVERY_MS))
+		return;
+	work->note_ms = now;
+	(void)snprintf(work->noted, sizeof(work->noted), "%s", work->detail);
+	(void)wrote(work, "note",
+		json_pack("{s:s, s:I}", "text", work->detail, "since",
+			(json_int_t)work->wait_since));
+}
+
+static bool out_of_patience(const struct work *work)
+{
+	return sys_boottime_ms() - work->since_ms >
+	       work->run.stage->patience_s * 1000;
+}
+
+/* Waits a little and looks again, unless patience is at an end. */
+static void wait_more(struct work *work)
+{
+	char why[400];
+
+	if (!out_of_patience(work)) {
+		note(work);
+		rest(work);
+		return;
+	}
+	(void)snprintf(why, sizeof(why), "not there after %lld s: %s",
+		(long long)work->run.stage->patience_s,
+		work->detail[0] ? work->detail : "no reason was seen");
+	if (work->mode == WORK_STEP)
+		lane_fail(work->lane, work, ERR_STEP, why);
+	else
+		lane_halt(work->lane, work, ERR_STEP, why);
+}
+
+static void look(struct work *work)
+{
+	struct err err = {0};
+
+	work->phase = WORK_OBSERVING;
+	work->waiting = true;
+	work->lane->engine->waiting++;
+	if (!work->run.kind->observe(&work->run, &err))
+		step_saw_err(&work->run, &err);
+}
+
+static void queue(struct work *work)
+{
+	work->phase = WORK_QUEUED;
+	engine_flush_soon(work->lane->engine);
+}
+
+static void try_to_act(struct work *work)
+{
+	struct engine *engine = work->lane->engine;
+	struct err err = {0};
+
+	if (!work->run.kind->act) {
+		wait_more(work);
+		return;
+	}
+	if (engine->stopping || engine_target_busy(engine, work)) {
+		rest(work);
+		return;
+	}
+	if (!work->run.kind->guard) {
+		queue(work);
+		return;
+	}
+	work->phase = WORK_GUARDING;
+	work->waiting = true;
+	engine->waiting++;
+	if (!work->run.kind->guard(&work->run, &err))
+		step_saw_err(&work->run, &err);
+}
+
+static void finish(struct work *work, bool answered)
+{
+	const struct run_step *past = work->run.past;
+	enum run_how how = RUN_HOW_FOUND;
+	json_t *body;
+
+	if (past->status == RUN_INTENT)
+		how = work->run.acted ? RUN_HOW_ACTED : RUN_HOW_RECOVERED;
+	else if (answered)
+		how = RUN_HOW_RECOVERED;
+	body = json_pack("{s:s, s:I, s:o}", "how", run_how_name(how), "ms",
+		(json_int_t)(past->status == RUN_INTENT
+				     ? sys_wall_ms() - past->intent_at
+				     : 0),
+		"detail", json_string(work->detail));
+	if (work->run.saw)
+		(void)json_object_set(body, "saw", work->run.saw);
+	if (!wrote(work, "done", body))
+		return;
+	work->phase = WORK_OVER;
+	lane_work_over(work->lane, work);
+}
+
+/* A proved failure: journalled once for each intent, then tried again. */
+static void count_failure(struct work *work)
+{
+	const struct run_step *past = work->run.past;
+
+	if (past->intents && past->failures &&
+		past->failed_seq == past->intent_seq) {
+		try_to_act(work);
+		return;
+	}
+	if (!wrote(work, "failed", json_pack("{s:s}", "why", work->detail)))
+		return;
+	if (past->failures >= work->run.kind->tries)
+		lane_fail(work->lane, work, ERR_STEP, work->detail);
+	else
+		rest_for(work, REST_FAILED_MS);
+}
+
+static void not_yet(struct work *work)
+{
+	int64_t age = step_intent_age_ms(&work->run);
+
+	if (work->run.past->status != RUN_INTENT) {
+		try_to_act(work);
+	} else if (work->run.acted) {
+		wait_more(work);
+	} else if (work->run.kind->again == AGAIN_SAFE) {
+		try_to_act(work);
+	} else if (work->run.kind->again == AGAIN_ASK) {
+		lane_halt(work->lane, work, ERR_DECIDE,
+			"it was begun, and nobody knows how it ended");
+	} else if (age >= work->run.stage->quiet_s * 1000) {
+		try_to_act(work);
+	} else {
+		wait_more(work);
+	}
+}
+
+/* An operator's answer to an earlier exit 7 stands for what we would do. */
+static bool obey_answer(struct work *work)
+{
+	const struct run_answer *answer;
+
+	if (work->mode != WORK_STEP || work->view == VIEW_REACHED)
+		return false;
+	answer = run_state_answer(work->run.env->state, work->run.kind->name,
+		work->run.target->name);
+	if (!answer)
+		return false;
+	if (strcmp(answer->answer, "done") == 0) {
+		finish(work, true);
+	} else if (strcmp(answer->answer, "again") == 0) {
+		try_to_act(work);
+	} else if (wrote(work, "failed",
+			   json_pack("{s:s}", "why",
+				   "the operator answered: stop"))) {
+		lane_halt(work->lane, work, ERR_DECIDE,
+			"the operator answered: stop");
+	}
+	return true;
+}
+
+static void reopen(struct work *work)
+{
+	if (work->run.past->reopened >= 3) {
+		lane_halt(work->lane, work, ERR_DECIDE,
+			"it was done and undone three times; somebody works "
+			"against this run");
+		return;
+	}
+	if (!wrote(work, "reopen", json_pack("{s:s}", "why", work->detail)))
+		return;
+	work->phase = WORK_OVER;
+	lane_work_over(work->lane, work);
+}
+
+static void observed_again(struct work *work)
+{
+	switch (work->view) {
+	case VIEW_REACHED:
+		work->phase = WORK_OVER;
+		lane_work_over(work->lane, work);
+		return;
+	case VIEW_UNKNOWN:
+		wait_more(work);
+		return;
+	case VIEW_BLOCKED:
+		lane_halt(work->lane, work, work->blocked_code, work->detail);
+		return;
+	case VIEW_NOT_YET:
+	case VIEW_AGAIN:
+	case VIEW_FAILED:
+	case VIEW_UNDONE:
+		break;
+	}
+	if (work->mode == WORK_RECHECK)
+		reopen(work);
+	else
+		lane_halt(work->lane, work, ERR_DECIDE, work->detail);
+}
+
+static void observed(struct work *work)
+{
+	if (work->mode != WORK_STEP) {
+		observed_again(work);
+		return;
+	}
+	if (obey_answer(work))
+		return;
+	switch (work->view) {
+	case VIEW_REACHED:
+		finish(work, false);
+		return;
+	case VIEW_NOT_YET:
+		not_yet(work);
+		return;
+	case VIEW_AGAIN:
+		try_to_act(work);
+		return;
+	case VIEW_FAILED:
+		count_failure(work);
+		return;
+	case VIEW_UNDONE:
+		lane_undone(work->lane, work);
+		return;
+	case VIEW_UNKNOWN:
+		wait_more(work);
+		return;
+	case VIEW_BLOCKED:
+		lane_halt(work->lane, work, work->blocked_code, work->detail);
+		return;
+	}
+}
+
+static void guarded(struct work *work)
+{
+	switch (work->view) {
+	case VIEW_REACHED:
+		queue(work);
+		return;
+	case VIEW_NOT_YET:
+	case VIEW_AGAIN:
+	case VIEW_UNKNOWN:
+		wait_more(work);
+		return;
+	case VIEW_FAILED:
+		lane_fail(work->lane, work, ERR_STEP, work->detail);
+		return;
+	case VIEW_UNDONE:
+		lane_undone(work->lane, work);
+		return;
+	case VIEW_BLOCKED:
+		lane_halt(work->lane, work, work->blocked_code, work->detail);
+		return;
+	}
+}
+
+static void acted(struct work *work)
+{
+	const struct err *err = &work->acted_err;
+
+	if (work->acted_ok) {
+		work->run.acted = true;
+		work->run.acted_ms = sys_boottime_ms();
+		work->rest_ms = 0;
+		look(work);
+		return;
+	}
+	work->run.acted = false;
+	(void)snprintf(work->detail, sizeof(work->detail), "%.299s", err->msg);
+	switch (err->code) {
+	case ERR_STEP:
+		count_failure(work);
+		return;
+	case ERR_AGAIN:
+		rest_for(work, REST_FAILED_MS);
+		return;
+	case ERR_STORAGE:
+	case ERR_DECIDE:
+	case ERR_HELD:
+		lane_halt(work->lane, work, err->code, err->msg);
+		return;
+	default:
+		lane_fail(work->lane, work, err->code, err->msg);
+		return;
+	}
+}
+
+static void woken(evutil_socket_t fd, short what, void *arg)
+{
+	struct work *work = arg;
+	enum work_phase phase = work->phase;
+
+	(void)fd, (void)what;
+	if (work->answered) {
+		work->answered = false;
+		work->waiting = false;
+		work->lane->engine->waiting--;
+		work->run.call = NULL;
+		if (work->orphan) {
+			free_work(work);
+			return;
+		}
+		/* Rests are taken anew; what follows decides where we are. */
+		work->phase = WORK_RESTING;
+		if (phase == WORK_OBSERVING)
+			observed(work);
+		else if (phase == WORK_GUARDING)
+			guarded(work);
+		else
+			acted(work);
+		return;
+	}
+	if (phase == WORK_RESTING && !work->lane->engine->stopping)
+		look(work);
+}
+
+struct work *work_new(struct lane_run *lane, enum work_mode mode,
+	unsigned stage, const struct run_stage *run_stage,
+	const struct run_step *past, const struct target *target)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (!work)
+		abort();
+	work->lane = lane;
+	work->mode = mode;
+	work->stage = stage;
+	work->run.env = &lane->engine->env;
+	work->run.kind = step_kind_find(run_stage->kind);
+	work->run.target = target;
+	work->run.lane = lane->past;
+	work->run.stage = run_stage;
+	work->run.past = past;
+	work->wake = event_new(lane->engine->base, -1, 0, woken, work);
+	if (!work->wake)
+		abort();
+	assert(work->run.kind && target);
+	return work;
+}
+
+void work_drop(struct work *work)
+{
+	if (!work)
+		return;
+	if (work->waiting && !work->answered && work->run.call) {
+		/* A request can be taken back; then nobody calls. */
+		http_cancel(work->run.call);
+		work->run.call = NULL;
+		work->lane->engine->waiting--;
+		work->waiting = false;
+	}
+	if (work->waiting)
+		work->orphan = true;
+	else
+		free_work(work);
+}
+
+void work_start(struct work *work)
+{
+	work->since_ms = sys_boottime_ms();
+	work->wait_since = sys_wall_ms();
+	work->phase = WORK_RESTING;
+	wake_now(work);
+}
+
+bool work_intend(struct work *work)
+{
+	json_t *body = json_object();
+
+	if (work->run.saw)
+		(void)json_object_set(body, "saw", work->run.saw);
+	if (work->run.past->intents)
+		(void)json_object_set_new(body, "again", json_true());
+	if (!wrote(work, "intent", body))
+		return false;
+	work->phase = WORK_ACTING;
+	return true;
+}
+
+void work_act(struct work *work)
+{
+	struct err err = {0};
+
+	work->waiting = true;
+	work->lane->engine->waiting++;
+	work->since_ms = sys_boottime_ms();
+	work->wait_since = sys_wall_ms();
+	work->run.acted = false;
+	sys_crash_point("engine: before act");
+	if (!work->run.kind->act(&work->run, &err))
+		step_acted(&work->run, &err);
+	sys_crash_point("engine: after act");
+}
+
+void step_saw(struct step_run *run, enum step_view view, const char *fmt, ...)
+{
+	struct work *work = work_of(run);
+	va_list args;
+
+	assert(work->waiting && !work->answered);
+	work->view = view;
+	work->blocked_code = ERR_DECIDE;
+	va_start(args, fmt);
+	(void)vsnprintf(work->detail, sizeof(work->detail), fmt, args);
+	va_end(args);
+	scrub_in_place(work->detail, sizeof(work->detail));
+	work->answered = true;
+	wake_now(work);
+}
+
+void step_blocked(struct step_run *run, const struct err *err)
+{
+	step_saw(run, VIEW_BLOCKED, "%s", err->msg);
+	work_of(run)->blocked_code = err->code;
+}
+
+void step_saw_err(struct step_run *run, const struct err *err)
+{
+	if (err->code == ERR_AGAIN)
+		step_saw(run, VIEW_UNKNOWN, "%s", err->msg);
+	else if (err->code == ERR_STEP)
+		step_saw(run, VIEW_FAILED, "%s", err->msg);
+	else
+		step_blocked(run, err);
+}
+
+void step_acted(struct step_run *run, const struct err *err)
+{
+	struct work *work = work_of(run);
+
+	assert(work->waiting && !work->answered);
+	sys_crash_point("engine: answer to act");
+	work->acted_ok = !err;
+	if (err) {
+		work->acted_err = *err;
+		scrub_in_place(work->acted_err.msg, sizeof(work->acted_err.msg));
+	}
+	work->answered = true;
+	wake_now(work);
+}
+
+void step_see(struct step_run *run, const char *key, json_t *value)
+{
+	if (!run->saw)
+		run->saw = json_object();
+	(void)json_object_set_new(run->saw, key, value);
+}
+
+const char *step_param(const struct step_run *run, const char *key)
+{
+	const char *text =
+		json_string_value(json_object_get(run->stage->json, key));
+
+	return text ? text : "";
+}
+
+int64_t step_intent_age_ms(const struct step_run *run)
+{
+	int64_t now = sys_boottime_ms();
+
+	if (!run->past->intents)
+		return -1;
+	if (strcmp(run->past->intent_boot, sys_boot_id()) != 0)
+		return now; /* at least since this boot */
+	return now - run->past->intent_up;
+}

@@ -1,0 +1,31 @@
+/*
+ * instance.h - a sync process's own YAML file, as far as we need it.
+ *
+ * mongosync's keys are flat and camelCase (mongosync configuration reference).
+ * Keys that we do not know are the process's own business and are ignored;
+ * a nested cluster0/cluster1 or a wrong type is an error.  Read afresh on each start of
+ * ours, because it holds the credentials, which no file of ours may keep.
+ */
+#ifndef SUPERVISOR_FLEET_INSTANCE_H
+#define SUPERVISOR_FLEET_INSTANCE_H
+
+#include <stdint.h>
+
+#include "state/err.h"
+#include "supervisor/fleet/secret.h"
+
+struct instance_config {
+	uint16_t port;                 /* default 27182 */
+	char id[128];                  /* "" without one */
+	char log_path[512];            /* a directory, or "" */
+	struct secret source;          /* cluster0 */
+	struct secret destination;     /* cluster1 */
+	bool accept_disclaimer;
+};
+
+/* ERR_CONFIG "file:line: ..."; known secrets go to the scrubber. */
+bool instance_config_load(const char *path, struct instance_config *ret_config,
+	struct err *err) WARN_UNUSED;
+void instance_config_done(struct instance_config *config);
+
+#endif

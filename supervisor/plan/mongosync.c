@@ -1,0 +1,351 @@
+/*
+ * mongosync.c - the procedure for mongosync: forward, back, leave.
+ *
+ * Forward, per lane:
+ *   claim preflight deliver [adopt] pause hold stop save activate start verify
+ *   resume watch settle release
+ * The first start of the new version is the point of no easy return: it
+ * migrates the metadata on the destination.
+ */
+#include <string.h>
+
+#include "supervisor/engine/step.h"
+#include "supervisor/plan/procedure.h"
+
+/* Adds a stage; targets is stolen and a stage without targets is left out. */
+static json_t *add_stage(json_t *stages, const struct fleet *fleet,
+	const char *name, json_t *targets)
+{
+	const struct fleet_timeouts *timeouts = &fleet->timeouts;
+	const struct {
+		const char *kind;
+		uint32_t patience, quiet;
+	} of[] = {
+		{"deliver", timeouts->deliver, 0},
+		{"pause", timeouts->pause, timeouts->pause_quiet},
+		{"stop", timeouts->stop, timeouts->stop},
+		{"save", timeouts->save, 0},
+		{"put-back", timeouts->save, 0},
+		{"start", timeouts->start, timeouts->start_quiet},
+		{"resume", timeouts->resume, timeouts->resume_quiet},
+		{"watch", timeouts->movement + 60, 0},
+	};
+	const struct step_kind *kind = step_kind_find(name);
+	uint32_t patience = kind->patience_s, quiet = kind->quiet_s;
+	json_t *stage;
+
+	if (json_array_size(targets) == 0) {
+		json_decref(targets);
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		if (strcmp(of[i].kind, name) == 0) {
+			patience = of[i].patience;
+			quiet = of[i].quiet;
+		}
+	}
+	stage = json_pack("{s:s, s:I, s:I, s:o}", "kind", name, "patience_s",
+		(json_int_t)patience, "quiet_s", (json_int_t)quiet, "targets",
+		targets);
+	(void)json_array_append_new(stages, stage);
+	return stage;
+}
+
+static json_t *one(const char *type, const char *lane)
+{
+	return json_pack("[o]", json_sprintf("%s:%s", type, lane));
+}
+
+/* Processes of a lane for which `wanted` says yes (NULL: all). */
+typedef bool wanted_fn(const struct survey *survey,
+	const struct seen_instance *seen);
+
+static json_t *processes(const struct survey *survey, unsigned lane,
+	wanted_fn *wanted)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		const struct seen_instance *seen = &survey->instance[i];
+
+		if (seen->lane == lane && (!wanted || wanted(survey, seen)))
+			(void)json_array_append_new(
+				list, json_string(seen->instance->name));
+	}
+	return list;
+}
+
+static bool is_to_be_paused(const struct survey *survey,
+	const struct seen_instance *seen)
+{
+	return survey->fleet->pause == FLEET_PAUSE_ALWAYS &&
+	       seen->progress.phase == SYNC_PHASE_RUNNING;
+}
+
+static bool is_running(const struct survey *survey,
+	const struct seen_instance *seen)
+{
+	(void)survey;
+	return seen->progress.phase == SYNC_PHASE_RUNNING;
+}
+
+static void with_version(json_t *stage, const char *version)
+{
+	if (stage)
+		(void)json_object_set_new(
+			stage, "version", json_string(version));
+}
+
+static json_t *forward_lane(const struct survey *survey, unsigned index)
+{
+	const struct fleet *fleet = survey->fleet;
+	const struct seen_lane *lane = &survey->lane[index];
+	json_t *stages = json_array(), *claims = processes(survey, index, NULL);
+
+	(void)json_array_append_new(
+		claims, json_sprintf("link:%s", lane->name));
+	add_stage(stages, fleet, "claim", claims);
+	add_stage(stages, fleet, "preflight", processes(survey, index, NULL));
+	add_stage(stages, fleet, "deliver", json_pack("[s]", "host:local"));
+	if (!lane->kept)
+		add_stage(stages, fleet, "adopt", one("link", lane->name));
+	add_stage(stages, fleet, "pause",
+		processes(survey, index, is_to_be_paused));
+	add_stage(stages, fleet, "hold", one("link", lane->name));
+	add_stage(stages, fleet, "stop", processes(survey, index, NULL));
+	add_stage(stages, fleet, "save", one("metadata", lane->name));
+	with_version(add_stage(stages, fleet, "activate",
+			     one("link", lane->name)),
+		fleet->version);
+	with_version(add_stage(stages, fleet, "start",
+			     processes(survey, index, NULL)),
+		fleet->version);
+	add_stage(stages, fleet, "verify", one("metadata", lane->name));
+	add_stage(stages, fleet, "resume",
+		processes(survey, index, is_to_be_paused));
+	add_stage(stages, fleet, "watch", processes(survey, index, is_running));
+	with_version(add_stage(stages, fleet, "settle",
+			     one("lane", lane->name)),
+		fleet->version);
+	add_stage(stages, fleet, "release", one("lane", lane->name));
+	return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", lane->name,
+		"identity", lane->identity, "proved", (int)lane->proved,
+		"from", lane->from, "stages", stages);
+}
+
+static json_t *process_target(const struct survey *survey,
+	const struct seen_instance *seen)
+{
+	const struct seen_lane *lane = &survey->lane[seen->lane];
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:o}",
+		"name", seen->instance->name, "type", "process", "lane",
+		lane->name, "port", (int)seen->config.port, "id",
+		seen->config.id, "config", seen->instance->config, "from",
+		seen->version, "state", seen->progress.phase_text, "pid",
+		(int)seen->process.pid, "start_ticks",
+		(json_int_t)seen->process.start_ticks, "argv",
+		seen_argv(survey, seen));
+}
+
+static json_t *targets(const struct survey *survey)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		(void)json_array_append_new(list,
+			process_target(survey, &survey->instance[i]));
+	(void)json_array_append_new(list,
+		json_pack("{s:s, s:s}", "name", "host:local", "type", "host"));
+	for (unsigned i = 0; i < survey->lane_count; i++) {
+		const struct seen_lane *lane = &survey->lane[i];
+		const struct seen_cluster *cluster =
+			&survey->cluster[lane->cluster];
+		const struct seen_instance *first =
+			&survey->instance[lane->first];
+
+		(void)json_array_append_new(list,
+			json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s}",
+				"name", json_sprintf("link:%s", lane->name),
+				"type", "link", "lane", lane->name, "path",
+				lane->link_path, "binary",
+				(int)lane->link_binary, "from", lane->from,
+				"adopt_from", first->instance->name));
+		(void)json_array_append_new(list,
+			json_pack("{s:o, s:s, s:s, s:s, s:O?}", "name",
+				json_sprintf("metadata:%s", lane->name), "type",
+				"metadata", "lane", lane->name, "via",
+				first->instance->name, "before",
+				cluster->summary));
+		(void)json_array_append_new(list,
+			json_pack("{s:o, s:s, s:s}", "name",
+				json_sprintf("lane:%s", lane->name), "type",
+				"lane", "lane", lane->name));
+	}
+	return list;
+}
+
+static json_t *forward(const struct survey *survey)
+{
+	json_t *lanes = json_array();
+
+	for (unsigned i = 0; i < survey->lane_count; i++)
+		(void)json_array_append_new(lanes, forward_lane(survey, i));
+	return json_pack("{s:s, s:{s:s}, s:o, s:{s:s, s:s, s:I}, s:o, s:o}",
+		"procedure", "mongosync", "goal", "version",
+		survey->fleet->version, "fleet", fleet_to_json(survey->fleet),
+		"artifact", "sha256", survey->artifact.sha256, "binary_sha256",
+		survey->artifact.binary_sha256, "bytes",
+		(json_int_t)survey->artifact.bytes, "targets",
+		targets(survey), "lanes", lanes);
+}
+
+/* Targets of a forward stage whose step `take` accepts. */
+typedef bool take_fn(const struct run_step *step);
+
+static json_t *taken(const struct run_lane *lane, const char *kind,
+	take_fn *take)
+{
+	const struct run_stage *stage = run_course_stage(&lane->forward, kind);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; stage && i < stage->step_count; i++)
+		if (take(&stage->step[i]))
+			(void)json_array_append_new(
+				list, json_string(stage->step[i].target));
+	return list;
+}
+
+static bool has_intent(const struct run_step *step)
+{
+	return step->intents > 0;
+}
+
+static bool is_open_intent(const struct run_step *step)
+{
+	return step->status == RUN_INTENT;
+}
+
+static bool is_done(const struct run_step *step)
+{
+	return step->status == RUN_DONE;
+}
+
+/* Paused by us, or perhaps by us: to be resumed at the end. */
+static json_t *to_resume(const struct run_lane *lane)
+{
+	const struct run_stage *pauses =
+		run_course_stage(&lane->forward, "pause");
+	json_t *list = json_array();
+
+	for (unsigned i = 0; pauses && i < pauses->step_count; i++)
+		if (pauses->step[i].intents && run_step_ours(&pauses->step[i]))
+			(void)json_array_append_new(list,
+				json_string(pauses->step[i].target));
+	return list;
+}
+
+/* Under pause: never nothing was paused on the way forward; on the way back
+ * everything is, so that what was RUNNING before has to be resumed. */
+static void resume_never_paused(const struct run_lane *lane, json_t *resumes)
+{
+	const struct run_stage *running =
+		run_course_stage(&lane->forward, "watch");
+
+	for (unsigned i = 0; running && i < running->step_count; i++) {
+		const char *name = running->step[i].target;
+		const struct run_step *start =
+			run_course_step(&lane->forward, "start", name);
+
+		if (start && start->intents)
+			(void)json_array_append_new(resumes, json_string(name));
+	}
+}
+
+static json_t *back(const json_t *plan, const struct run_lane *lane,
+	bool restore)
+{
+	struct fleet *fleet = NULL;
+	const char *from =
+		json_string_value(json_object_get(lane->json, "from"));
+	const struct run_course *way = &lane->forward;
+	bool started = run_course_began(way, "start");
+	bool linked = run_course_began(way, "hold") ||
+		      run_course_began(way, "activate");
+	json_t *stages = json_array(), *pauses, *stage, *resumes;
+
+	if (!fleet_from_json(json_object_get(plan, "fleet"), &fleet, NULL))
+		return stages;
+	resumes = to_resume(lane);
+	if (started) {
+		/* Nothing may start the new version while we take it away. */
+		add_stage(stages, fleet, "hold", one("link", lane->name));
+		pauses = taken(lane, "start", has_intent);
+		if (fleet->pause == FLEET_PAUSE_NEVER)
+			resume_never_paused(lane, resumes);
+		stage = add_stage(stages, fleet, "pause", pauses);
+		(void)json_object_set_new(stage, "leaving", json_true());
+		stage = add_stage(stages, fleet, "stop",
+			taken(lane, "start", has_intent));
+		(void)json_object_set_new(
+			stage, "answered", taken(lane, "start", is_done));
+		(void)json_object_set_new(stage, "leaving", json_true());
+		if (run_course_began(way, "save")) {
+			stage = add_stage(stages, fleet, "put-back",
+				one("metadata", lane->name));
+			(void)json_object_set_new(
+				stage, "restore", json_boolean(restore));
+		}
+	} else {
+		add_stage(stages, fleet, "pause",
+			taken(lane, "pause", is_open_intent));
+	}
+	if (linked)
+		with_version(add_stage(stages, fleet, "restore",
+				     one("link", lane->name)),
+			from);
+	add_stage(stages, fleet, "unadopt", taken(lane, "adopt", has_intent));
+	with_version(add_stage(stages, fleet, "start",
+			     taken(lane, "stop", has_intent)),
+		from);
+	add_stage(stages, fleet, "resume", resumes);
+	add_stage(stages, fleet, "release", one("lane", lane->name));
+	fleet_free(fleet);
+	return stages;
+}
+
+static json_t *leave(const struct run_lane *lane)
+{
+	json_t *stages = json_array();
+	const struct fleet no_fleet = {0};
+
+	add_stage(stages, &no_fleet, "release", one("lane", lane->name));
+	return stages;
+}
+
+/* Once the new version may have started, its metadata must be what it was. */
+static bool proof(const struct run_lane *lane, struct procedure_proof *ret)
+{
+	const struct run_stage *save = run_course_stage(&lane->forward, "save");
+
+	if (!run_course_began(&lane->forward, "start") || !save)
+		return false;
+	ret->kind = "prove";
+	ret->stage = "save";
+	ret->target = save->step[0].target;
+	return true;
+}
+
+static const struct procedure procedures[] = {
+	{"mongosync", forward, back, leave, proof},
+};
+
+const struct procedure *procedure_find(const char *name)
+{
+	for (size_t i = 0;
+		name && i < sizeof(procedures) / sizeof(procedures[0]); i++)
+		if (strcmp(procedures[i].name, name) == 0)
+			return &procedures[i];
+	return NULL;
+}

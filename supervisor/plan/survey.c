@@ -1,0 +1,471 @@
+/*
+ * survey.c - all looking before a run, side by side on a loop of its own.
+ */
+#include "supervisor/plan/survey.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/cleanup.h"
+#include "supervisor/engine/child.h"
+#include "supervisor/engine/helper.h"
+#include "supervisor/plan/target.h"
+
+enum {
+	HELPER_MS = 60000,
+	VERSION_MS = 15000,
+	INSPECT_MS = 600000,
+};
+
+struct looking {
+	struct survey *survey;
+	struct event_base *base;
+	struct http *http;
+	struct helpers *helpers;
+	unsigned due; /* answers */
+};
+
+struct ask { /* who a callback is for */
+	struct looking *looking;
+	struct seen_instance *instance;
+	struct seen_cluster *cluster;
+	const char *op;
+};
+
+static struct ask *expect(struct looking *looking,
+	struct seen_instance *instance, struct seen_cluster *cluster,
+	const char *op)
+{
+	struct ask *ask = calloc(1, sizeof(*ask));
+
+	if (!ask)
+		abort();
+	*ask = (struct ask){looking, instance, cluster, op};
+	looking->due++;
+	return ask;
+}
+
+static void answered(struct ask *ask)
+{
+	if (--ask->looking->due == 0)
+		(void)event_base_loopexit(ask->looking->base, NULL);
+	free(ask);
+}
+
+static void take_json(json_t **to, const json_t *from)
+{
+	json_decref(*to);
+	*to = json_deep_copy(from);
+}
+
+static void cluster_answered(void *arg, const json_t *result,
+	const struct err *err)
+{
+	struct ask *ask = arg;
+	struct seen_cluster *cluster = ask->cluster;
+	const char *text;
+
+	if (strcmp(ask->op, "identify") == 0) {
+		text = json_string_value(json_object_get(result, "identity"));
+		if (err)
+			cluster->err = *err;
+		else
+			(void)snprintf(cluster->identity,
+				sizeof(cluster->identity), "%s",
+				text ? text : "");
+		cluster->proved =
+			json_is_true(json_object_get(result, "proved"));
+	} else if (strcmp(ask->op, "summary") == 0) {
+		if (err)
+			cluster->summary_err = *err;
+		else
+			take_json(&cluster->summary, result);
+	} else {
+		if (err)
+			cluster->shards_err = *err;
+		cluster->sharded =
+			json_is_true(json_object_get(result, "sharded"));
+		if (!err)
+			take_json(&cluster->shards,
+				json_object_get(result, "shards"));
+	}
+	answered(ask);
+}
+
+static void ask_cluster(struct looking *looking, struct seen_cluster *cluster,
+	const char *op, const struct secret *uri)
+{
+	struct ask *ask = expect(looking, NULL, cluster, op);
+	_cleanup_json_ json_t *question = json_pack(
+		"{s:s, s:s}", "op", op, "uri", secret_reveal(uri));
+	struct err err = {0};
+
+	if (!helpers_ask(looking->helpers, question, HELPER_MS,
+		    cluster_answered, ask, &err))
+		cluster_answered(ask, NULL, &err);
+}
+
+static bool same_secret(const struct secret *a, const struct secret *b)
+{
+	return strcmp(secret_reveal(a), secret_reveal(b)) == 0;
+}
+
+/* One cluster for each pair of connection strings, not for each instance. */
+static void find_clusters(struct looking *looking)
+{
+	struct survey *survey = looking->survey;
+
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		struct seen_instance *seen = &survey->instance[i];
+		unsigned at = 0;
+
+		while (at < survey->cluster_count &&
+			!(same_secret(survey->cluster[at].destination,
+				  &seen->config.destination) &&
+				same_secret(survey->cluster[at].source,
+					&seen->config.source)))
+			at++;
+		seen->cluster = at;
+		if (at < survey->cluster_count)
+			continue;
+		survey->cluster_count++;
+		survey->cluster[at].via = seen->instance->name;
+		survey->cluster[at].destination = &seen->config.destination;
+		survey->cluster[at].source = &seen->config.source;
+	}
+	for (unsigned i = 0; i < survey->cluster_count; i++) {
+		struct seen_cluster *cluster = &survey->cluster[i];
+
+		ask_cluster(looking, cluster, "identify", cluster->destination);
+		ask_cluster(looking, cluster, "summary", cluster->destination);
+		ask_cluster(looking, cluster, "shards", cluster->source);
+	}
+}
+
+static void progressed(void *arg, const struct sync_progress *progress,
+	const struct err *err)
+{
+	struct ask *ask = arg;
+
+	if (err)
+		ask->instance->progress_err = *err;
+	else
+		ask->instance->progress = *progress;
+	answered(ask);
+}
+
+static void look_at_api(struct looking *looking, struct seen_instance *seen)
+{
+	const struct sync_api *api =
+		sync_api_find(looking->survey->fleet->procedure);
+	const struct http_place place = {
+		.host = "127.0.0.1",
+		.port = seen->config.port,
+	};
+	struct ask *ask = expect(looking, seen, NULL, "progress");
+	struct http_call *call;
+	struct err err = {0};
+
+	if (!api)
+		(void)err_set(&err, ERR_CONFIG, "procedure %s has no API",
+			looking->survey->fleet->procedure);
+	if (!api ||
+		!api->progress(looking->http, &place,
+			(int64_t)looking->survey->fleet->timeouts.api * 1000,
+			progressed, ask, &call, &err))
+		progressed(ask, NULL, &err);
+}
+
+static int tell_version(void *arg, int fd)
+{
+	const struct seen_instance *seen = arg;
+	char path[64], version[VERSION_MAX];
+	struct err err = {0};
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe",
+		(int)seen->process.pid);
+	if (!version_of_binary(path, version, &err)) {
+		(void)dprintf(fd, "%s", err.msg);
+		return 1;
+	}
+	(void)dprintf(fd, "%s", version);
+	return 0;
+}
+
+static void version_told(void *arg, const struct child_end *end)
+{
+	struct ask *ask = arg;
+	struct seen_instance *seen = ask->instance;
+
+	if (end->status == 0 && !end->timed_out) {
+		(void)snprintf(seen->version, sizeof(seen->version), "%s",
+			end->output);
+		seen->version_proof = "exe";
+	} else {
+		(void)err_set(&seen->version_err, ERR_CONFIG, "%s",
+			end->timed_out ? "--version did not end" : end->output);
+	}
+	answered(ask);
+}
+
+static void process_seen(void *arg, const struct process_seen *process)
+{
+	struct ask *ask = arg;
+	struct seen_instance *seen = ask->instance;
+	struct looking *looking = ask->looking;
+	struct child *child;
+	struct err err = {0};
+
+	seen->process = *process;
+	if (process->view == PROCESS_RUNNING && process->pid > 0 &&
+		process->exe_known) {
+		if (child_work(looking->base, tell_version, seen, VERSION_MS,
+			    version_told,
+			    expect(looking, seen, NULL, "version"), &child,
+			    &err))
+			goto out;
+		looking->due--;
+		seen->version_err = err;
+	} else if (process->view == PROCESS_RUNNING) {
+		(void)err_set(&seen->version_err, ERR_CONFIG,
+			"the executable of %s cannot be read",
+			seen->instance->name);
+	}
+out:
+	answered(ask);
+}
+
+static void look_at_process(struct looking *looking, struct seen_instance *seen)
+{
+	struct process_spec spec = target_process_spec(
+		seen->instance, &seen->config, seen->run_file);
+	const struct process_ops *ops = process_ops_find(spec.backend);
+	struct ask *ask = expect(looking, seen, NULL, "process");
+	struct process_seen unknown = {.view = PROCESS_UNKNOWN};
+	struct err err = {0};
+
+	if (ops->observe(looking->base, &spec, process_seen, ask, &err))
+		return;
+	(void)snprintf(unknown.why, sizeof(unknown.why), "%.199s", err.msg);
+	process_seen(ask, &unknown);
+}
+
+static int inspect(void *arg, int fd)
+{
+	const struct fleet *fleet = arg;
+	struct artifact_info info;
+	struct err err = {0};
+	_cleanup_json_ json_t *json = NULL;
+
+	if (artifact_inspect(fleet->artifact.file, fleet->artifact.sha256,
+		    "mongosync", &info, &err))
+		json = json_pack("{s:s, s:s, s:s, s:I, s:i, s:s}", "sha256",
+			info.sha256, "binary_sha256", info.binary_sha256,
+			"member", info.member, "bytes", (json_int_t)info.bytes,
+			"files", (int)info.files, "version", info.version);
+	else
+		json = json_pack("{s:s}", "error", err.msg);
+	return json_dumpfd(json, fd, JSON_COMPACT);
+}
+
+static void copy_text(char *to, size_t size, const json_t *json,
+	const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	(void)snprintf(to, size, "%s", text ? text : "");
+}
+
+static void inspected(void *arg, const struct child_end *end)
+{
+	struct ask *ask = arg;
+	struct survey *survey = ask->looking->survey;
+	struct artifact_info *info = &survey->artifact;
+	_cleanup_json_ json_t *json = json_loads(end->output, 0, NULL);
+	const char *error = json_string_value(json_object_get(json, "error"));
+
+	copy_text(info->sha256, sizeof(info->sha256), json, "sha256");
+	copy_text(info->binary_sha256, sizeof(info->binary_sha256), json,
+		"binary_sha256");
+	copy_text(info->member, sizeof(info->member), json, "member");
+	copy_text(info->version, sizeof(info->version), json, "version");
+	info->bytes = (uint64_t)json_integer_value(
+		json_object_get(json, "bytes"));
+	info->files = (unsigned)json_integer_value(
+		json_object_get(json, "files"));
+	if (error)
+		(void)err_set(&survey->artifact_err, ERR_CONFIG, "%s", error);
+	else if (!json)
+		(void)err_set(&survey->artifact_err, ERR_CONFIG,
+			"reading %s %s", survey->fleet->artifact.file,
+			end->timed_out ? "took too long" : "failed");
+	answered(ask);
+}
+
+static void look_at_artifact(struct looking *looking)
+{
+	struct ask *ask = expect(looking, NULL, NULL, "artifact");
+	struct child *child;
+
+	if (child_work(looking->base, inspect,
+		    (void *)(uintptr_t)looking->survey->fleet, INSPECT_MS,
+		    inspected, ask, &child, &looking->survey->artifact_err))
+		return;
+	answered(ask);
+}
+
+static void look_at_claim(const struct survey *survey, const char *name,
+	struct claim *claim)
+{
+	if (!claim_read(survey->fleet->install_root, name, claim, NULL))
+		memset(claim, 0, sizeof(*claim));
+}
+
+static void look_at_links(struct survey *survey)
+{
+	const struct fleet *fleet = survey->fleet;
+
+	for (unsigned i = 0; i < survey->lane_count; i++) {
+		struct seen_lane *lane = &survey->lane[i];
+		const struct link_spec link = {
+			.path = lane->link_path,
+			.root = fleet->install_root,
+			.name = "mongosync",
+			.is_binary = lane->link_binary,
+		};
+		char *kept = NULL;
+
+		if (!link_read(&link, &lane->link, &lane->link_err) ||
+			!link_check_writable(&link, &lane->link_err))
+			continue;
+		look_at_claim(survey, lane->link_path, &lane->link_claim);
+		if (asprintf(&kept, "%s/versions/%s/bin/mongosync",
+			    fleet->install_root, lane->from) < 0)
+			continue;
+		lane->kept = lane->link.kind == LINK_VERSION &&
+			     lane->from[0] && access(kept, X_OK) == 0;
+		free(kept);
+	}
+}
+
+/* Another user's executable cannot be read: the link is the last proof. */
+static void versions_from_links(struct survey *survey)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		struct seen_instance *seen = &survey->instance[i];
+		struct seen_lane *lane = &survey->lane[seen->lane];
+
+		if (seen->version[0] || lane->link.kind != LINK_VERSION ||
+			seen->process.view != PROCESS_RUNNING)
+			continue;
+		(void)snprintf(seen->version, sizeof(seen->version), "%s",
+			lane->link.version);
+		seen->version_proof = "link";
+		if (!lane->from[0])
+			(void)snprintf(lane->from, sizeof(lane->from), "%s",
+				lane->link.version);
+	}
+}
+
+static bool load_instances(struct survey *survey, struct err *err)
+{
+	const struct fleet *fleet = survey->fleet;
+
+	survey->instance =
+		calloc(fleet->instance_count + 1, sizeof(*survey->instance));
+	survey->cluster =
+		calloc(fleet->instance_count + 1, sizeof(*survey->cluster));
+	if (!survey->instance || !survey->cluster)
+		return err_set(err, ERR_BUG, "out of memory");
+	for (unsigned i = 0; i < fleet->instance_count; i++) {
+		struct seen_instance *seen = &survey->instance[i];
+		char leaf[160];
+
+		seen->instance = &fleet->instance[i];
+		survey->instance_count++;
+		if (!instance_config_load(
+			    seen->instance->config, &seen->config, err))
+			return false;
+		for (unsigned j = 0; j < i; j++)
+			if (survey->instance[j].config.port ==
+				seen->config.port)
+				return err_set(err, ERR_CONFIG,
+					"%s: port %u is also the port of %s "
+					"(%s)",
+					seen->instance->config,
+					seen->config.port,
+					survey->instance[j].instance->name,
+					survey->instance[j].instance->config);
+		(void)snprintf(leaf, sizeof(leaf), "%s.run",
+			seen->instance->name);
+		seen->run_file = fleet_state_path(fleet, leaf);
+		look_at_claim(survey, seen->instance->name, &seen->claim);
+	}
+	return true;
+}
+
+static bool look_at_all(struct looking *looking, struct err *err)
+{
+	struct survey *survey = looking->survey;
+
+	looking->base = event_base_new();
+	if (!looking->base)
+		return err_set(err, ERR_BUG, "cannot make an event loop");
+	if (!http_new(looking->base, &looking->http, err) ||
+		!helpers_new(looking->base, NULL, &looking->helpers, err))
+		return false;
+	looking->due = 1; /* us, until everything is asked */
+	look_at_artifact(looking);
+	find_clusters(looking);
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		look_at_process(looking, &survey->instance[i]);
+		look_at_api(looking, &survey->instance[i]);
+	}
+	looking->due--;
+	while (looking->due > 0)
+		if (event_base_loop(looking->base, EVLOOP_ONCE) != 0)
+			return err_set(err, ERR_BUG, "the event loop failed");
+	return true;
+}
+
+bool survey_take(const struct fleet *fleet, struct survey *ret_survey,
+	struct err *err)
+{
+	struct survey survey = {.fleet = fleet};
+	struct looking looking = {.survey = &survey};
+	bool ok = load_instances(&survey, err) && look_at_all(&looking, err);
+
+	helpers_free(looking.helpers);
+	http_free(looking.http);
+	if (looking.base)
+		event_base_free(looking.base);
+	if (ok && survey_group(&survey, err)) {
+		look_at_links(&survey);
+		versions_from_links(&survey);
+		if (preflight(&survey, err)) {
+			*ret_survey = survey;
+			return true;
+		}
+	}
+	survey_done(&survey);
+	return false;
+}
+
+void survey_done(struct survey *survey)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		instance_config_done(&survey->instance[i].config);
+		free(survey->instance[i].run_file);
+	}
+	for (unsigned i = 0; i < survey->cluster_count; i++) {
+		json_decref(survey->cluster[i].summary);
+		json_decref(survey->cluster[i].shards);
+	}
+	for (unsigned i = 0; i < survey->lane_count; i++)
+		free(survey->lane[i].link_path);
+	free(survey->instance);
+	free(survey->cluster);
+	free(survey->lane);
+	free(survey->finding);
+	memset(survey, 0, sizeof(*survey));
+}

@@ -1,0 +1,115 @@
+/*
+ * survey.h - what is seen before a run: processes, clusters, files.
+ *
+ * survey_take() does all the looking, and changes nothing.  survey_group()
+ * and preflight() only think about what was seen, so that both are tested
+ * with made-up surveys.
+ */
+#ifndef SUPERVISOR_PLAN_SURVEY_H
+#define SUPERVISOR_PLAN_SURVEY_H
+
+#include <jansson.h>
+
+#include "supervisor/fleet/fleet.h"
+#include "supervisor/fleet/instance.h"
+#include "supervisor/install/artifact.h"
+#include "supervisor/install/claim.h"
+#include "supervisor/install/link.h"
+#include "supervisor/process/process.h"
+#include "sync_client/sync_api.h"
+
+struct seen_instance {
+	const struct fleet_instance *instance; /* of the fleet */
+	struct instance_config config;
+	char *run_file;
+	struct process_seen process;
+	char version[VERSION_MAX]; /* that runs; "" if it cannot be told */
+	const char *version_proof; /* "exe" or "link"; NULL without a version */
+	struct err version_err;
+	struct sync_progress progress;
+	struct err progress_err; /* no code: progress is good */
+	unsigned cluster;        /* index of its destination */
+	unsigned lane;           /* index, once grouped */
+	struct claim claim;      /* run[0] == 0: unclaimed */
+};
+
+struct seen_cluster { /* a destination, and the source of the same instances */
+	const char *via;   /* the instance through which it was seen */
+	const struct secret *destination, *source; /* borrowed */
+	char identity[200];
+	bool proved;       /* by the cluster itself, not by host names */
+	struct err err;    /* of identify */
+	json_t *summary;   /* or NULL */
+	struct err summary_err;
+	bool sharded;
+	json_t *shards;    /* of the source: ids */
+	struct err shards_err;
+};
+
+struct seen_lane {
+	char name[128];
+	char identity[200];
+	bool proved;
+	unsigned cluster; /* of the first instance */
+	char *link_path;  /* owned */
+	bool link_binary;
+	bool link_differs; /* its instances name different links */
+	struct link_seen link;
+	struct err link_err;     /* cannot be read or replaced */
+	struct claim link_claim; /* run[0] == 0: unclaimed */
+	bool kept;  /* versions/<from> is there and the link goes to a version */
+	char from[VERSION_MAX];
+	unsigned first; /* index of its first instance */
+	unsigned count; /* of instances */
+};
+
+enum finding_level {
+	FINDING_PASS,
+	FINDING_WARNING,
+	FINDING_REFUSAL,
+};
+
+struct finding {
+	enum finding_level level;
+	enum err_code code;  /* of a refusal: ERR_CONFIG or ERR_HELD */
+	const char *check;   /* "version", "state", ...: stable, for --json */
+	char subject[128];   /* instance, lane, file ... */
+	char text[400];      /* what was seen, in one sentence */
+	char fix[300];       /* what to do or type, or "" */
+};
+
+struct survey {
+	const struct fleet *fleet;
+	struct seen_instance *instance;
+	unsigned instance_count;
+	struct seen_cluster *cluster;
+	unsigned cluster_count;
+	struct seen_lane *lane;
+	unsigned lane_count;
+	struct artifact_info artifact;
+	struct err artifact_err;
+	struct finding *finding;
+	unsigned finding_count;
+};
+
+/* Looks at everything, groups, checks.  False only if looking itself was
+ * impossible (an instance file that cannot be read, no memory). */
+bool survey_take(const struct fleet *fleet, struct survey *ret_survey,
+	struct err *err) WARN_UNUSED;
+void survey_done(struct survey *survey);
+
+/* Fills lane from instances and clusters; pure. */
+bool survey_group(struct survey *survey, struct err *err) WARN_UNUSED;
+/* Adds the findings; pure. */
+bool preflight(struct survey *survey, struct err *err) WARN_UNUSED;
+/* The worst refusal's code, or ERR_NONE. */
+enum err_code survey_refused(const struct survey *survey);
+/* Every process runs the wanted version already and nothing is held by us. */
+bool survey_is_reached(const struct survey *survey);
+/* The path of the executable that a link stands for; the caller frees. */
+char *seen_lane_binary(const struct seen_lane *lane);
+/* What is started: the fleet's argv, or the default through the link. */
+json_t *seen_argv(const struct survey *survey,
+	const struct seen_instance *instance);
+
+#endif

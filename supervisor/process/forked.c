@@ -1,0 +1,110 @@
+/*
+ * forked.c - between fork and exec.
+ */
+#include "supervisor/process/forked.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Whoever started us may have had SIGCHLD ignored; then the kernel reaps for
+ * us and every exit status is lost. */
+static void want_exit_statuses(void)
+{
+	struct sigaction action;
+
+	if (sigaction(SIGCHLD, NULL, &action) == 0 &&
+		action.sa_handler == SIG_IGN)
+		(void)signal(SIGCHLD, SIG_DFL);
+}
+
+pid_t forked_fork(void)
+{
+	sigset_t all, before;
+	pid_t pid;
+	int error;
+
+	want_exit_statuses();
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	error = errno;
+	if (pid != 0)
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return pid;
+}
+
+void forked_signals(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL); /* KILL and STOP refuse */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+bool forked_keep(const int fd[], int count)
+{
+	int high[8];
+
+	/* First out of the way, so that no target overwrites a source. */
+	for (int i = 0; i < count; i++) {
+		int null =
+			fd[i] < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+		int from = fd[i] < 0 ? null : fd[i];
+
+		high[i] = fcntl(from, F_DUPFD_CLOEXEC, count);
+		if (high[i] < 0)
+			return false;
+	}
+	for (int i = 0; i < count; i++)
+		if (dup2(high[i], i) < 0)
+			return false;
+	return close_range((unsigned)count, ~0U, 0) == 0;
+}
+
+void forked_exec(char *const argv[], char *const env[])
+{
+	if (strchr(argv[0], '/') != NULL)
+		(void)execve(argv[0], argv, env);
+	else
+		(void)execvpe(argv[0], argv, env);
+}
+
+_Noreturn void forked_fail(int fd, const char *doing)
+{
+	struct forked_failure failure = {.sys = errno};
+
+	(void)snprintf(failure.doing, sizeof(failure.doing), "%s", doing);
+	/* Less than PIPE_BUF: all or nothing. */
+	if (write(fd, &failure, sizeof(failure)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int forked_outcome(int fd, const char *who, struct err *err)
+{
+	struct forked_failure failure;
+	ssize_t got;
+
+	do
+		got = read(fd, &failure, sizeof(failure));
+	while (got < 0 && errno == EINTR);
+	if (got == 0)
+		return 1;
+	if (got < 0 && errno == EAGAIN)
+		return 0;
+	if (got < 0) {
+		(void)err_sys(err, ERR_STEP, errno, "starting %s", who);
+		return -1;
+	}
+	failure.doing[sizeof(failure.doing) - 1] = '\0';
+	(void)err_sys(err, ERR_STEP, failure.sys, "starting %s: %s", who,
+		failure.doing);
+	return -1;
+}

@@ -1,0 +1,332 @@
+/*
+ * proc.c - reading /proc: who listens, since when, with which arguments.
+ *
+ * Formats: proc(5).  A process may end between any two reads; that is
+ * ERR_MISSING, never a wrong answer.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "state/cleanup.h"
+#include "supervisor/process/process.h"
+
+#define STAT_MAX 2048
+#define CMDLINE_MAX                                                            \
+	(128u << 10) /* the rest of a longer one is not looked at              \
+		      */
+
+/* Whole file, NUL-terminated; at most size - 1 bytes.  -1 and errno. */
+static ssize_t read_proc(const char *path, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+
+	if (fd < 0)
+		return -1;
+	while (len < size - 1) {
+		ssize_t got = read(fd, buf + len, size - 1 - len);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		len += (size_t)got;
+	}
+	buf[len] = '\0';
+	return (ssize_t)len;
+}
+
+static bool fail(pid_t pid, int error, struct err *err)
+{
+	if (error == ENOENT || error == ESRCH)
+		return err_set(err, ERR_MISSING, "no process %d", (int)pid);
+	return err_sys(
+		err, ERR_AGAIN, error, "looking at process %d", (int)pid);
+}
+
+/*
+ * Fields 3 (state), 20 (threads) and 22 (start).  The name in field 2 may hold
+ * anything, ") " included, so fields are counted from the last parenthesis.
+ */
+bool proc_start_ticks(pid_t pid, uint64_t *ret_ticks, struct err *err)
+{
+	char path[64], buf[STAT_MAX], state;
+	const char *rest;
+	long threads;
+	uint64_t ticks;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (read_proc(path, buf, sizeof(buf)) < 0)
+		return fail(pid, errno, err);
+	rest = strrchr(buf, ')');
+	if (rest == NULL ||
+		sscanf(rest + 1,
+			" %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+			" %*s %*s %*s %*s %ld %*s %" SCNu64,
+			&state, &threads, &ticks) != 3)
+		return err_set(err, ERR_AGAIN,
+			"looking at process %d: "
+			"/proc/%d/stat is not understood",
+			(int)pid, (int)pid);
+	/* While a dying process still has other threads, so do its files. */
+	if ((state == 'Z' || state == 'X') && threads <= 1)
+		return err_set(
+			err, ERR_MISSING, "process %d has ended", (int)pid);
+	*ret_ticks = ticks;
+	return true;
+}
+
+void proc_argv_free(char **argv)
+{
+	for (size_t i = 0; argv != NULL && argv[i] != NULL; i++)
+		free(argv[i]);
+	free(argv);
+}
+
+static char **split_args(const char *text, size_t len)
+{
+	size_t count = 0, max = 1;
+	char **argv;
+
+	for (size_t at = 0; at < len; at++)
+		if (text[at] == '\0')
+			max++;
+	argv = calloc(max + 1, sizeof(*argv));
+	for (size_t at = 0; argv != NULL && at < len;
+		at += strlen(text + at) + 1) {
+		argv[count] = strdup(text + at);
+		if (argv[count++] == NULL) {
+			proc_argv_free(argv);
+			return NULL;
+		}
+	}
+	return argv;
+}
+
+bool proc_argv(pid_t pid, char ***ret_argv, struct err *err)
+{
+	_cleanup_free_ char *buf = malloc(CMDLINE_MAX);
+	char path[64];
+	ssize_t len;
+
+	if (buf == NULL)
+		return err_set(err, ERR_BUG, "out of memory");
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	len = read_proc(path, buf, CMDLINE_MAX);
+	if (len < 0)
+		return fail(pid, errno, err);
+	*ret_argv = split_args(buf, (size_t)len);
+	if (*ret_argv == NULL)
+		return err_set(err, ERR_BUG, "out of memory");
+	return true;
+}
+
+static const char *config_argument(char *const *argv)
+{
+	for (size_t i = 0; argv[i] != NULL; i++) {
+		if (strncmp(argv[i], "--config=", 9) == 0)
+			return argv[i] + 9;
+		if (strcmp(argv[i], "--config") == 0)
+			return argv[i + 1] != NULL ? argv[i + 1] : "";
+	}
+	return "";
+}
+
+bool proc_config(pid_t pid, char *ret_path, size_t size, struct err *err)
+{
+	char path[64], cwd[PATH_MAX];
+	const char *config;
+	char **argv;
+	ssize_t len;
+	int wrote;
+
+	if (!proc_argv(pid, &argv, err))
+		return false;
+	config = config_argument(argv);
+	if (config[0] == '/' || config[0] == '\0') {
+		wrote = snprintf(ret_path, size, "%s", config);
+	} else {
+		(void)snprintf(path, sizeof(path), "/proc/%d/cwd", (int)pid);
+		len = readlink(path, cwd, sizeof(cwd) - 1);
+		if (len < 0) {
+			int error = errno;
+
+			proc_argv_free(argv);
+			return fail(pid, error, err);
+		}
+		cwd[len] = '\0';
+		wrote = snprintf(ret_path, size, "%s/%s", cwd, config);
+	}
+	proc_argv_free(argv);
+	if (wrote < 0 || (size_t)wrote >= size)
+		return err_set(err, ERR_AGAIN,
+			"the --config of process %d is too long", (int)pid);
+	return true;
+}
+
+bool proc_exe(pid_t pid, struct process_seen *seen)
+{
+	char path[64];
+	struct stat st;
+	ssize_t len;
+
+	seen->exe_known = false;
+	seen->exe[0] = '\0';
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	len = readlink(path, seen->exe, sizeof(seen->exe) - 1);
+	if (len < 0)
+		return false;
+	seen->exe[len] = '\0';
+	/* Through the link, so that a deleted file is still the right one. */
+	if (stat(path, &st) != 0)
+		return false;
+	seen->exe_dev = st.st_dev;
+	seen->exe_ino = st.st_ino;
+	seen->exe_known = true;
+	return true;
+}
+
+/* How well an address serves who asks 127.0.0.1; 0: not at all.  As in
+ * /proc/net: each 32-bit word in hex, in this machine's byte order. */
+static int rank_address(const char *hex)
+{
+	uint32_t word[4] = {0};
+	size_t len = strlen(hex), words = len / 8;
+	static const struct in6_addr mapped = {
+		.s6_addr = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}};
+
+	if (len != 8 && len != 32)
+		return 0;
+	for (size_t i = 0; i < words; i++) {
+		char one[9] = {0};
+
+		memcpy(one, hex + i * 8, 8);
+		word[i] = (uint32_t)strtoul(one, NULL, 16);
+	}
+	if (words == 1) {
+		if (word[0] == htonl(INADDR_LOOPBACK))
+			return 5;
+		return word[0] == 0 ? 4 : 0;
+	}
+	if (memcmp(word, &mapped, sizeof(word)) == 0)
+		return 3;
+	if (memcmp(word, &in6addr_any, sizeof(word)) == 0)
+		return 2;
+	/* "localhost" may be this one alone: nobody else may take the port for
+	 * free then. */
+	return memcmp(word, &in6addr_loopback, sizeof(word)) == 0 ? 1 : 0;
+}
+
+/* Field 2 local address, 4 state (0A: listening), 10 inode. */
+static bool scan_sockets(const char *path, uint16_t port, int *best,
+	unsigned long *ret_inode, struct err *err)
+{
+	FILE *file = fopen(path, "re");
+	char line[512];
+
+	if (file == NULL) {
+		if (errno == ENOENT) /* a kernel without IPv6 */
+			return true;
+		return err_sys(err, ERR_AGAIN, errno, "reading %s", path);
+	}
+	while (fgets(line, sizeof(line), file) != NULL) {
+		char address[33];
+		unsigned local, state;
+		unsigned long inode;
+		int rank;
+
+		if (sscanf(line,
+			    " %*[^:]: %32[0-9A-Fa-f]:%x %*s %x %*s %*s %*s %*s"
+			    " %*s %lu",
+			    address, &local, &state, &inode) != 4)
+			continue; /* the heading */
+		if (state != 0x0A || local != port)
+			continue;
+		rank = rank_address(address);
+		if (rank > *best) {
+			*best = rank;
+			*ret_inode = inode;
+		}
+	}
+	(void)fclose(file);
+	return true;
+}
+
+static bool has_socket(pid_t pid, const char *socket)
+{
+	char path[300], link[64];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (dir == NULL)
+		return false; /* another user's: we are told "unseen" */
+	while (!found && (entry = readdir(dir)) != NULL) {
+		ssize_t len = readlinkat(
+			dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+
+		if (len <= 0)
+			continue;
+		link[len] = '\0';
+		found = strcmp(link, socket) == 0;
+	}
+	(void)closedir(dir);
+	return found;
+}
+
+/* Children may have inherited the socket: the oldest holder is its owner. */
+static bool find_holder(unsigned long inode, pid_t *ret_pid, struct err *err)
+{
+	DIR *dir = opendir("/proc");
+	char socket[64];
+	struct dirent *entry;
+	uint64_t oldest = UINT64_MAX, ticks;
+
+	if (dir == NULL)
+		return err_sys(err, ERR_AGAIN, errno, "reading /proc");
+	(void)snprintf(socket, sizeof(socket), "socket:[%lu]", inode);
+	while ((entry = readdir(dir)) != NULL) {
+		pid_t pid;
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		if (!has_socket(pid, socket) ||
+			!proc_start_ticks(pid, &ticks, NULL))
+			continue;
+		if (ticks < oldest) {
+			oldest = ticks;
+			*ret_pid = pid;
+		}
+	}
+	(void)closedir(dir);
+	return true;
+}
+
+bool proc_find_listener(
+	uint16_t port, pid_t *ret_pid, bool *ret_listening, struct err *err)
+{
+	unsigned long inode = 0;
+	int best = 0;
+
+	*ret_pid = 0;
+	*ret_listening = false;
+	if (!scan_sockets("/proc/self/net/tcp", port, &best, &inode, err) ||
+		!scan_sockets("/proc/self/net/tcp6", port, &best, &inode, err))
+		return false;
+	*ret_listening = best > 0;
+	return best == 0 || find_holder(inode, ret_pid, err);
+}

@@ -1,0 +1,99 @@
+/*
+ * process.c - what all makers do alike: find one, look at a pid, send a signal.
+ */
+#include "supervisor/process/process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "state/cleanup.h"
+#include "state/sys.h"
+#include "supervisor/process/backend.h"
+
+const struct process_ops *process_ops_find(const char *backend)
+{
+	static const struct process_ops *const all[] = {
+		&process_spawn, &process_command};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(all[i]->name, backend) == 0)
+			return all[i];
+	return NULL;
+}
+
+bool process_see(pid_t pid, struct process_seen *ret_seen)
+{
+	uint64_t ticks;
+
+	if (!proc_start_ticks(pid, &ticks, NULL))
+		return false;
+	ret_seen->view = PROCESS_RUNNING;
+	ret_seen->pid = pid;
+	ret_seen->start_ticks = ticks;
+	(void)snprintf(ret_seen->boot_id, sizeof(ret_seen->boot_id), "%s",
+		sys_boot_id());
+	(void)proc_exe(pid, ret_seen);
+	return true;
+}
+
+bool process_is_ours(const struct process_seen *seen)
+{
+	struct stat st;
+
+	return seen->exe_known && stat("/proc/self/exe", &st) == 0 &&
+	       st.st_dev == seen->exe_dev && st.st_ino == seen->exe_ino;
+}
+
+static bool refuse(pid_t pid, struct err *err)
+{
+	const struct passwd *user = NULL;
+	char path[64];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (stat(path, &st) == 0)
+		user = getpwuid(st.st_uid);
+	return err_set(err, ERR_STEP,
+		"may not signal process %d: run syncup as user %s", (int)pid,
+		user != NULL ? user->pw_name : "that owns it");
+}
+
+bool process_signal(const struct process_seen *who, int number, struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	struct err missing = {0};
+	uint64_t ticks;
+
+	/* 1 and ourselves can only be our own mistake. */
+	assert(who->pid > 1 && who->pid != getpid());
+	if (who->boot_id[0] != '\0' && strcmp(who->boot_id, sys_boot_id()) != 0)
+		return true;
+	fd = pidfd_open(who->pid, 0);
+	if (fd < 0 && errno == ESRCH)
+		return true;
+	if (fd < 0)
+		return err_sys(err, ERR_STEP, errno, "opening process %d",
+			(int)who->pid);
+	/* Only now: the descriptor keeps meaning whom we look at here. */
+	if (!proc_start_ticks(who->pid, &ticks, &missing)) {
+		if (missing.code == ERR_MISSING)
+			return true;
+		if (err != NULL)
+			*err = missing;
+		return false;
+	}
+	if (ticks != who->start_ticks)
+		return true;
+	if (pidfd_send_signal(fd, number, NULL, 0) == 0 || errno == ESRCH)
+		return true;
+	if (errno == EPERM)
+		return refuse(who->pid, err);
+	return err_sys(
+		err, ERR_STEP, errno, "signalling process %d", (int)who->pid);
+}

@@ -1,0 +1,92 @@
+/*
+ * process.h - how a sync process is observed, stopped and started.
+ *
+ * Three makers: spawn (we start it detached), command (the fleet file's own
+ * commands), systemd (later).  A process is named by pid and start time,
+ * never by name; unreachable is not gone.
+ */
+#ifndef SUPERVISOR_PROCESS_PROCESS_H
+#define SUPERVISOR_PROCESS_PROCESS_H
+
+#include <event2/event.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "state/err.h"
+
+enum process_view {
+	PROCESS_UNKNOWN = 0, /* cannot see */
+	PROCESS_RUNNING,
+	PROCESS_GONE,        /* proved: nothing holds its lock, nothing listens */
+};
+
+struct process_seen {
+	enum process_view view;
+	pid_t pid;              /* 0 unless RUNNING */
+	uint64_t start_ticks;   /* field 22 of /proc/PID/stat: names this very one */
+	char boot_id[37];
+	uint64_t attempt;       /* spawn: what start() was told, from the run file;
+	                         * also when GONE: the last one that began */
+	bool exe_known;         /* /proc/PID/exe could be read */
+	dev_t exe_dev;
+	ino_t exe_ino;
+	char exe[512];          /* its path as /proc says, " (deleted)" included */
+	char why[200];          /* of UNKNOWN or GONE, for people */
+};
+
+/* What the plan says about one process; all borrowed. */
+struct process_spec {
+	const char *name;         /* instance */
+	const char *backend;      /* "spawn" or "command" */
+	uint16_t port;            /* of its API on 127.0.0.1 */
+	const char *config;       /* its --config */
+	char *const *argv;        /* spawn: what to start, NULL-terminated */
+	const char *directory;    /* spawn: working directory, or NULL */
+	const char *environment_file; /* spawn: KEY=value lines, or NULL */
+	const char *output;       /* spawn: stdout and stderr are appended here */
+	uint64_t nofile;          /* spawn: RLIMIT_NOFILE, 0 = as ours */
+	const char *run_file;     /* spawn: <state>/<fleet>/<instance>.run */
+	char *const *start, *const *stop, *const *status; /* command */
+};
+
+typedef void process_seen_fn(void *arg, const struct process_seen *seen);
+/* err NULL: done.  ERR_STEP: it certainly was not done.  ERR_AGAIN: unknown. */
+typedef void process_acted_fn(void *arg, const struct err *err);
+
+struct process_ops {
+	const char *name;
+	/* Each calls done exactly once, possibly before it returns; false means
+	 * that done will not be called. */
+	bool (*observe)(struct event_base *base, const struct process_spec *spec,
+		process_seen_fn *done, void *arg, struct err *err);
+	/* One SIGTERM (or the stop command) to this very process, never a
+	 * second one; kill: SIGKILL instead. */
+	bool (*stop)(struct event_base *base, const struct process_spec *spec,
+		const struct process_seen *who, bool kill,
+		process_acted_fn *done, void *arg, struct err *err);
+	/* attempt is written to the run file before exec. */
+	bool (*start)(struct event_base *base, const struct process_spec *spec,
+		uint64_t attempt, process_acted_fn *done, void *arg,
+		struct err *err);
+};
+
+const struct process_ops *process_ops_find(const char *backend);
+
+/*
+ * proc.c: reading /proc.  Who listens on 127.0.0.1:port or *:port, by socket
+ * inode and the descriptors that we may read; 0 if nobody or unseen.
+ * *ret_listening tells whether anybody does.
+ */
+bool proc_find_listener(uint16_t port, pid_t *ret_pid, bool *ret_listening,
+	struct err *err) WARN_UNUSED;
+/* ERR_MISSING: no such process (or a zombie). */
+bool proc_start_ticks(pid_t pid, uint64_t *ret_ticks, struct err *err) WARN_UNUSED;
+/* argv of a process, NULL-terminated, freed by proc_argv_free. */
+bool proc_argv(pid_t pid, char ***ret_argv, struct err *err) WARN_UNUSED;
+void proc_argv_free(char **argv);
+/* Its --config FILE or --config=FILE made absolute by its cwd, or "". */
+bool proc_config(pid_t pid, char *ret_path, size_t size, struct err *err) WARN_UNUSED;
+bool proc_exe(pid_t pid, struct process_seen *seen); /* fills the exe fields */
+
+#endif

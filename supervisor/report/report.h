@@ -1,0 +1,50 @@
+/*
+ * report.h - views of a run.  All are folds of the same journal.
+ */
+#ifndef SUPERVISOR_REPORT_REPORT_H
+#define SUPERVISOR_REPORT_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "state/run_state.h"
+
+struct report_process { /* one process, as the journal tells it */
+	const char *name, *lane;
+	const char *before, *after; /* versions; after: what runs now */
+	const char *state;          /* last seen, or "stopped", "?" */
+	int64_t paused_ms, stopped_ms; /* -1: not at all */
+	bool still_paused, still_stopped; /* by us, at this moment */
+	const char *doing; /* the step it is at, or "" */
+	const char *note;  /* what that waits for, or "" */
+	int64_t note_at;
+};
+
+/* Returns the number of processes; the caller frees *ret_list.  now is wall
+ * clock ms: what still stands is counted up to it. */
+unsigned report_processes(const struct run_state *state, int64_t now,
+	struct report_process **ret_list);
+
+/* Per process: versions, how long paused and stopped, state now. */
+void report_table(const struct run_state *state, int64_t now, FILE *out);
+/* One sentence per lane: where it is; and why it stopped. */
+void report_lanes(const struct run_state *state, FILE *out);
+/* "shard0 is paused; shard1 is stopped": empty if nobody is down. */
+void report_present(const struct run_state *state, FILE *out);
+json_t *report_json(const struct run_state *state, int64_t now);
+/* The plan, stage by stage. */
+void report_plan(const struct run_state *state, FILE *out);
+
+struct live;
+/* One line per target, rewritten, if out is a terminal; else a line an event. */
+struct live *live_new(FILE *out);
+void live_free(struct live *live);
+/* An engine_view_fn; arg is the struct live. */
+void live_record(void *arg, const struct run_state *state,
+	const struct record *record);
+void live_tick(struct live *live, const struct run_state *state);
+/* Leaves the terminal below what was drawn. */
+void live_end(struct live *live, const struct run_state *state);
+
+#endif

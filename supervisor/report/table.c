@@ -1,0 +1,177 @@
+/*
+ * table.c - a run as text and as JSON, for status and for the end of a run.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "supervisor/report/report.h"
+
+static const char *duration(char *buf, size_t size, int64_t ms, bool still)
+{
+	if (ms < 0)
+		(void)snprintf(buf, size, "-");
+	else if (ms < 600000)
+		(void)snprintf(buf, size, "%lld.%lld s%s",
+			(long long)ms / 1000, (long long)ms % 1000 / 100,
+			still ? " so far" : "");
+	else
+		(void)snprintf(buf, size, "%lld min%s",
+			(long long)ms / 60000, still ? " so far" : "");
+	return buf;
+}
+
+static const char *clock_text(char *buf, size_t size, int64_t ms)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+
+	if (!ms || !gmtime_r(&seconds, &tm) ||
+		!strftime(buf, size, "%Y-%m-%d %H:%M:%S UTC", &tm))
+		(void)snprintf(buf, size, "-");
+	return buf;
+}
+
+void report_table(const struct run_state *state, int64_t now, FILE *out)
+{
+	struct report_process *list;
+	unsigned count = report_processes(state, now, &list);
+	char paused[32], stopped[32];
+
+	(void)fprintf(out, "%-20s %-10s %-10s %-15s %-15s %s\n", "PROCESS",
+		"BEFORE", "NOW", "PAUSED", "STOPPED", "STATE");
+	for (unsigned i = 0; i < count; i++)
+		(void)fprintf(out, "%-20s %-10s %-10s %-15s %-15s %s%s%s\n",
+			list[i].name, list[i].before, list[i].after,
+			duration(paused, sizeof(paused), list[i].paused_ms,
+				list[i].still_paused),
+			duration(stopped, sizeof(stopped), list[i].stopped_ms,
+				list[i].still_stopped),
+			list[i].state, list[i].note[0] ? ": " : "",
+			list[i].note);
+	free(list);
+}
+
+static const char *stage_now(struct run_lane *lane)
+{
+	const struct run_course *course = run_lane_course(lane);
+
+	for (unsigned i = 0; i < course->stage_count; i++)
+		for (unsigned j = 0; j < course->stage[i].step_count; j++)
+			if (course->stage[i].step[j].status != RUN_DONE)
+				return course->stage[i].kind;
+	return "the end";
+}
+
+void report_lanes(const struct run_state *state, FILE *out)
+{
+	char when[40];
+
+	(void)fprintf(out, "run %s, started %s", state->run,
+		clock_text(when, sizeof(when), state->started_at));
+	if (state->resumed)
+		(void)fprintf(out, ", taken up again %u time%s", state->resumed,
+			state->resumed == 1 ? "" : "s");
+	(void)fprintf(out, "\n");
+	for (unsigned i = 0; i < state->lane_count; i++) {
+		struct run_lane *lane = &state->lane[i];
+
+		(void)fprintf(out, "lane %s: ", lane->name);
+		if (lane->outcome != RUN_UNFINISHED)
+			(void)fprintf(out, "%s", run_outcome_name(lane->outcome));
+		else
+			(void)fprintf(out, "%sat %s",
+				lane->turned ? "going back, " : "",
+				stage_now(lane));
+		if (lane->turned && lane->turn_why)
+			(void)fprintf(out, " (%s)", lane->turn_why);
+		if (lane->outcome == RUN_UNFINISHED && lane->halt_why)
+			(void)fprintf(out, "\n  stopped: %s", lane->halt_why);
+		(void)fprintf(out, "\n");
+	}
+}
+
+void report_present(const struct run_state *state, FILE *out)
+{
+	struct report_process *list;
+	unsigned count = report_processes(state, state->last_at, &list);
+	const char *comma = "";
+
+	for (unsigned i = 0; i < count; i++) {
+		if (!list[i].still_stopped && !list[i].still_paused)
+			continue;
+		(void)fprintf(out, "%s%s is %s", comma, list[i].name,
+			list[i].still_stopped ? "stopped" : "paused");
+		comma = "; ";
+	}
+	if (comma[0])
+		(void)fprintf(out, ".\n");
+	else
+		(void)fprintf(out, "No process is paused or stopped by us.\n");
+	free(list);
+}
+
+json_t *report_json(const struct run_state *state, int64_t now)
+{
+	struct report_process *list;
+	unsigned count = report_processes(state, now, &list);
+	json_t *processes = json_array(), *lanes = json_array();
+
+	for (unsigned i = 0; i < count; i++)
+		(void)json_array_append_new(processes,
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
+				  "s:b, s:s, s:s}",
+				"name", list[i].name, "lane", list[i].lane,
+				"before", list[i].before, "now", list[i].after,
+				"state", list[i].state, "paused_ms",
+				(json_int_t)list[i].paused_ms, "stopped_ms",
+				(json_int_t)list[i].stopped_ms, "paused",
+				(int)list[i].still_paused, "stopped",
+				(int)list[i].still_stopped, "step",
+				list[i].doing, "waiting_for", list[i].note));
+	for (unsigned i = 0; i < state->lane_count; i++) {
+		struct run_lane *lane = &state->lane[i];
+
+		(void)json_array_append_new(lanes,
+			json_pack("{s:s, s:s, s:b, s:s, s:i, s:s?, s:s?, s:s?}",
+				"name", lane->name, "outcome",
+				run_outcome_name(lane->outcome), "turned",
+				(int)lane->turned, "stage", stage_now(lane),
+				"exit", lane->halt_code, "why", lane->halt_why,
+				"turned_why", lane->turn_why, "decide",
+				lane->halt_decide));
+	}
+	free(list);
+	return json_pack("{s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:o, s:o}",
+		"schema", 1, "run", state->run, "outcome",
+		run_outcome_name(state->outcome), "started_at",
+		(json_int_t)state->started_at, "last_at",
+		(json_int_t)state->last_at, "exit", state->exit_code, "resumed",
+		(int)state->resumed, "lanes", lanes, "processes", processes);
+}
+
+void report_plan(const struct run_state *state, FILE *out)
+{
+	for (unsigned i = 0; i < state->lane_count; i++) {
+		const struct run_lane *lane = &state->lane[i];
+
+		(void)fprintf(out, "lane %s\n", lane->name);
+		for (unsigned j = 0; j < lane->forward.stage_count; j++) {
+			const struct run_stage *stage = &lane->forward.stage[j];
+			const char *version = json_string_value(
+				json_object_get(stage->json, "version"));
+
+			(void)fprintf(out, "  %2u %-10s", j + 1, stage->kind);
+			for (unsigned k = 0; k < stage->step_count; k++)
+				(void)fprintf(out, " %s",
+					stage->step[k].target);
+			if (version)
+				(void)fprintf(out, "  (%s)", version);
+			if (strcmp(stage->kind, "start") == 0)
+				(void)fprintf(out,
+					"  <- from here on the way back "
+					"depends on what the new version did");
+			(void)fprintf(out, "\n");
+		}
+	}
+}

@@ -1,0 +1,295 @@
+/*
+ * metadata.c - what the sync persisted on the destination: saved before the
+ * new version may change it, compared after, put back if that was allowed.
+ */
+#include <string.h>
+
+#include "state/cleanup.h"
+#include "supervisor/steps/copies.h"
+#include "supervisor/steps/steps.h"
+
+enum {
+	LOOK_MS = 120000,
+};
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+/* directory may be NULL. */
+static bool ask(struct step_run *run, const char *op, const char *directory,
+	int64_t timeout_ms, helper_fn *done, struct err *err)
+{
+	const struct secret *uri = &run->target->via->config.destination;
+	_cleanup_json_ json_t *question =
+		json_pack("{s:s, s:s}", "op", op, "uri", secret_reveal(uri));
+
+	if (directory)
+		(void)json_object_set_new(
+			question, "directory", json_string(directory));
+	return helpers_ask(
+		run->env->helpers, question, timeout_ms, done, run, err);
+}
+
+static const struct run_step *save_of(const struct step_run *run)
+{
+	return run_course_step(
+		&run->lane->forward, "save", run->target->name);
+}
+
+static bool new_version_began(const struct step_run *run)
+{
+	return run_course_began(&run->lane->forward, "start");
+}
+
+static void digest_is_saved(void *arg, const json_t *result,
+	const struct err *err)
+{
+	struct step_run *run = arg;
+	const char *saved =
+		text_of(json_object_get(run->memory, "copy"), "digest");
+
+	if (err) {
+		step_saw_err(run, err);
+		return;
+	}
+	if (strcmp(text_of(result, "digest"), saved) != 0) {
+		step_saw(run, VIEW_AGAIN,
+			"the metadata has changed since it was copied");
+		return;
+	}
+	step_see(run, "digest", json_string(saved));
+	step_see(run, "documents",
+		json_incref(json_object_get(result, "documents")));
+	step_see(run, "bytes", json_incref(json_object_get(result, "bytes")));
+	step_saw(run, VIEW_REACHED, "%lld documents, %lld bytes",
+		(long long)json_integer_value(
+			json_object_get(result, "documents")),
+		(long long)json_integer_value(
+			json_object_get(result, "bytes")));
+}
+
+static void copy_checked(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	struct err look = {0};
+
+	if (err && new_version_began(run)) {
+		/* It cannot be made again: the new version has begun. */
+		look = *err;
+		look.code = err->code == ERR_AGAIN ? ERR_AGAIN : ERR_DECIDE;
+		step_saw_err(run, &look);
+		return;
+	}
+	if (err) {
+		step_saw(run, VIEW_AGAIN, "no good copy yet: %s", err->msg);
+		return;
+	}
+	if (new_version_began(run)) {
+		step_saw(run, VIEW_REACHED, "the copy is whole");
+		return;
+	}
+	json_decref(run->memory);
+	run->memory = json_pack("{s:o}", "copy", json_deep_copy(result));
+	if (!ask(run, "digest", NULL, LOOK_MS, digest_is_saved, &look))
+		step_saw_err(run, &look);
+}
+
+bool see_saved(struct step_run *run, struct err *err)
+{
+	const char *directory = text_of(run->past->saw, "directory");
+
+	if (!directory[0]) {
+		step_saw(run, VIEW_NOT_YET, "no copy yet");
+		return true;
+	}
+	step_see(run, "directory", json_string(directory));
+	return ask(run, "check_copy", directory, LOOK_MS, copy_checked, err);
+}
+
+bool can_save(struct step_run *run, struct err *err)
+{
+	_cleanup_free_ char *directory = copies_path(run->env->fleet,
+		run->env->state->run, run->lane->name, run->past->intents + 1);
+
+	step_see(run, "directory", json_string(directory));
+	return see_all_gone(run, err);
+}
+
+static void saved_or_put_back(void *arg, const json_t *result,
+	const struct err *err)
+{
+	(void)result;
+	step_acted(arg, err);
+}
+
+bool do_save(struct step_run *run, struct err *err)
+{
+	return ask(run, "save", text_of(run->saw, "directory"),
+		run->stage->patience_s * 1000, saved_or_put_back, err);
+}
+
+/* -1, 0, 1 for "T.I" texts; an absent one is earlier than all. */
+static int compare_times(const char *a, const char *b)
+{
+	unsigned long long at = 0, ai = 0, bt = 0, bi = 0;
+
+	(void)sscanf(a, "%llu.%llu", &at, &ai);
+	(void)sscanf(b, "%llu.%llu", &bt, &bi);
+	if (at != bt)
+		return at < bt ? -1 : 1;
+	return ai < bi ? -1 : ai > bi;
+}
+
+/* Only proof counts: an unknown format, or idle sources, prove nothing. */
+static bool is_another_sync(const json_t *before, const json_t *now,
+	char *ret_why, size_t size)
+{
+	const json_t *old = json_object_get(before, "instances");
+	const json_t *new = json_object_get(now, "instances");
+	size_t i, count = json_array_size(old);
+	json_t *item;
+
+	if (!json_is_true(json_object_get(now, "found"))) {
+		(void)snprintf(ret_why, size,
+			"the sync's metadata is gone from the destination");
+		return true;
+	}
+	if (count && json_array_size(new) != count) {
+		(void)snprintf(ret_why, size,
+			"the metadata named %zu instances before and %zu now",
+			count, json_array_size(new));
+		return true;
+	}
+	json_array_foreach (old, i, item) {
+		const json_t *other = json_array_get(new, i);
+
+		if (strcmp(text_of(item, "id"), text_of(other, "id")) != 0) {
+			(void)snprintf(ret_why, size,
+				"the metadata named instance %s before and %s "
+				"now",
+				text_of(item, "id"), text_of(other, "id"));
+			return true;
+		}
+		if (compare_times(text_of(other, "last_event"),
+			    text_of(item, "last_event")) < 0) {
+			(void)snprintf(ret_why, size,
+				"the resume point of %s went back from %s to "
+				"%s",
+				text_of(item, "id"),
+				text_of(item, "last_event"),
+				text_of(other, "last_event"));
+			return true;
+		}
+	}
+	return false;
+}
+
+static void summed_up(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	const json_t *before = json_object_get(run->target->json, "before");
+	char why[250];
+
+	if (err)
+		step_saw_err(run, err);
+	else if (!json_is_true(json_object_get(before, "found")))
+		step_saw(run, VIEW_REACHED, "no sync had been started");
+	else if (is_another_sync(before, result, why, sizeof(why)))
+		step_saw(run, VIEW_FAILED, "%s", why);
+	else if (!json_is_true(json_object_get(result, "recognised")))
+		step_saw(run, VIEW_REACHED,
+			"warning: unproven, the metadata has a form that this "
+			"syncup does not know");
+	else
+		step_saw(run, VIEW_REACHED, "the same sync");
+}
+
+bool see_verified(struct step_run *run, struct err *err)
+{
+	return ask(run, "summary", NULL, LOOK_MS, summed_up, err);
+}
+
+static void compared(struct step_run *run, const json_t *result,
+	const struct err *err, bool may_restore)
+{
+	const char *saved = text_of(save_of(run)->saw, "digest");
+	struct err changed = {0};
+
+	if (err) {
+		step_saw_err(run, err);
+	} else if (!saved[0] ||
+		   strcmp(text_of(result, "digest"), saved) == 0) {
+		step_saw(run, VIEW_REACHED, "it is what was saved");
+	} else if (may_restore) {
+		step_saw(run, VIEW_NOT_YET, "it differs from what was saved");
+	} else {
+		(void)err_set(&changed, ERR_DECIDE,
+			"the new version has changed it, the old one may not "
+			"understand it; go on with `syncup run`, or give the "
+			"copy back with `syncup rollback --restore-metadata`");
+		step_blocked(run, &changed);
+	}
+}
+
+static void unchanged(void *arg, const json_t *result, const struct err *err)
+{
+	compared(arg, result, err, false);
+}
+
+bool see_unchanged(struct step_run *run, struct err *err)
+{
+	return ask(run, "digest", NULL, LOOK_MS, unchanged, err);
+}
+
+static bool may_restore(const struct step_run *run)
+{
+	return run->env->state->request_restore ||
+	       json_is_true(json_object_get(run->stage->json, "restore"));
+}
+
+static void put_back_compared(void *arg, const json_t *result,
+	const struct err *err)
+{
+	struct step_run *run = arg;
+
+	compared(run, result, err, may_restore(run));
+}
+
+bool see_put_back(struct step_run *run, struct err *err)
+{
+	/* The old version runs again and writes: that is as it should be. */
+	if (run_course_began(&run->lane->back, "start")) {
+		step_saw(run, VIEW_REACHED, "the old version was started on it");
+		return true;
+	}
+	return ask(run, "digest", NULL, LOOK_MS, put_back_compared, err);
+}
+
+bool can_put_back(struct step_run *run, struct err *err)
+{
+	struct err cannot = {0};
+
+	if (run->env->fleet->pause == FLEET_PAUSE_NEVER)
+		(void)err_set(&cannot, ERR_DECIDE,
+			"with pause: never the new version went on syncing: "
+			"the saved copy is no longer true");
+	else if (run_course_began(&run->lane->forward, "resume"))
+		(void)err_set(&cannot, ERR_DECIDE,
+			"the sync ran on the new version since the copy was "
+			"made: it is no longer true");
+	if (cannot.code) {
+		step_blocked(run, &cannot);
+		return true;
+	}
+	return see_all_gone(run, err);
+}
+
+bool do_put_back(struct step_run *run, struct err *err)
+{
+	return ask(run, "put_back", text_of(save_of(run)->saw, "directory"),
+		run->stage->patience_s * 1000, saved_or_put_back, err);
+}

@@ -1,0 +1,35 @@
+/*
+ * steps.h - the functions behind the table of kinds; see kinds.c.
+ *
+ * One file per subject.  Steps never call each other: what two of them need
+ * is down here, or belongs to the library that they use.
+ */
+#ifndef SUPERVISOR_STEPS_STEPS_H
+#define SUPERVISOR_STEPS_STEPS_H
+
+#include "supervisor/engine/step.h"
+
+/* sync.c: what the sync process's API says and does */
+step_fn see_ready, see_paused, do_pause, see_resumed, do_resume, see_movement;
+/* process.c */
+step_fn see_gone, can_stop, do_stop, see_up, do_start;
+/* install.c */
+step_fn see_delivered, do_deliver, see_adopted, do_adopt, see_held, do_hold;
+step_fn see_linked, do_link, see_unadopted, do_unadopt, see_settled, do_settle;
+/* claims.c */
+step_fn see_claimed, do_claim, see_released, do_release, can_touch;
+/* metadata.c */
+step_fn see_saved, can_save, do_save, see_verified, see_unchanged;
+step_fn see_put_back, can_put_back, do_put_back;
+
+/* claims.c: true if the step's instance or link is still ours; answers the
+ * guard otherwise. */
+bool claimed(struct step_run *run);
+/* sync.c: asks /progress; done gets the answer with the step as its arg. */
+bool ask_progress(struct step_run *run, sync_progress_fn *done,
+	struct err *err);
+/* process.c: are all processes of the step's lane gone?  Answers the step
+ * with REACHED, UNDONE or UNKNOWN. */
+bool see_all_gone(struct step_run *run, struct err *err);
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * sync.c - pausing and resuming a sync, and watching it move.
+ *
+ * Facts about mongosync that this rests on (its reference and release notes):
+ * pause is asynchronous, so only /progress tells; /resume before PAUSED crashes
+ * versions before 1.21; after a resume or restart the API may be silent for
+ * minutes; counters restart at 0 with the process.
+ */
+#include <string.h>
+
+#include "state/sys.h"
+#include "supervisor/steps/steps.h"
+
+enum {
+	MOVEMENT_GAP_MS = 2000, /* between two looks that are compared */
+	POST_TIMEOUT_MS = 60000,
+};
+
+bool ask_progress(struct step_run *run, sync_progress_fn *done, struct err *err)
+{
+	const struct target *target = run->target;
+
+	return target->api->progress(run->env->http, &target->place,
+		(int64_t)run->env->fleet->timeouts.api * 1000, done, run,
+		&run->call, err);
+}
+
+/* A person has cut over, or another process answers: nothing may be done. */
+static bool blocked(struct step_run *run, const struct sync_progress *progress)
+{
+	const char *id = run->target->config.id;
+	struct err err = {0};
+
+	if (sync_phase_is_final(progress->phase) || progress->can_write)
+		(void)err_set(&err, ERR_DECIDE,
+			"it is %s%s: somebody has begun to cut over, nothing "
+			"is touched any more",
+			progress->phase_text,
+			progress->can_write ? " with writes allowed" : "");
+	else if (id[0] && progress->id[0] && strcmp(id, progress->id) != 0)
+		(void)err_set(&err, ERR_DECIDE,
+			"port %u is answered by another process (mongosyncID "
+			"\"%s\")",
+			run->target->place.port, progress->id);
+	else
+		return false;
+	step_blocked(run, &err);
+	return true;
+}
+
+static void see_phase(struct step_run *run,
+	const struct sync_progress *progress)
+{
+	step_see(run, "state", json_string(progress->phase_text));
+	if (progress->lag_s >= 0)
+		step_see(run, "lag_s", json_integer(progress->lag_s));
+}
+
+static void ready(void *arg, const struct sync_progress *progress,
+	const struct err *err)
+{
+	struct step_run *run = arg;
+
+	if (err) {
+		step_saw_err(run, err);
+		return;
+	}
+	if (blocked(run, progress))
+		return;
+	see_phase(run, progress);
+	step_saw(run, VIEW_REACHED, "%s", progress->phase_text);
+}
+
+bool see_ready(struct step_run *run, struct err *err)
+{
+	return ask_progress(run, ready, err);
+}
+
+static bool leaving(const struct step_run *run)
+{
+	return json_is_true(json_object_get(run->stage->json, "leaving"));
+}
+
+/* The API is silent.  A sync that was paused stays so when its process ends,
+ * and on the way back a version that never answered has nothing to pause. */
+static void silent_process(void *arg, const struct process_seen *seen)
+{
+	struct step_run *run = arg;
+	const struct run_step *start = run_course_step(
+		&run->lane->forward, "start", run->target->name);
+
+	if (seen->view == PROCESS_GONE &&
+		(leaving(run) || run->past->how != RUN_HOW_NONE))
+		step_saw(run, VIEW_REACHED, "not running");
+	else if (leaving(run) && start && start->status != RUN_DONE)
+		step_saw(run, VIEW_REACHED, "it never answered");
+	else if (seen->view == PROCESS_GONE)
+		step_saw(run, VIEW_UNKNOWN, "it does not run: %s", seen->why);
+	else
+		step_saw(run, VIEW_UNKNOWN, "its API does not answer");
+}
+
+static void paused(void *arg, const struct sync_progress *progress,
+	const struct err *err)
+{
+	struct step_run *run = arg;
+	struct err look = {0};
+
+	if (err) {
+		if (!run->target->ops->observe(run->env->base,
+			    &run->target->process, silent_process, run, &look))
+			step_saw_err(run, &look);
+		return;
+	}
+	if (blocked(run, progress))
+		return;
+	see_phase(run, progress);
+	if (progress->phase == SYNC_PHASE_PAUSED ||
+		progress->phase == SYNC_PHASE_IDLE)
+		step_saw(run, VIEW_REACHED, "%s", progress->phase_text);
+	else if (progress->phase == SYNC_PHASE_RUNNING)
+		step_saw(run, VIEW_NOT_YET, "RUNNING, waiting for PAUSED");
+	else if (leaving(run))
+		step_saw(run, VIEW_REACHED, "%s", progress->phase_text);
+	else
+		step_saw(run, VIEW_UNKNOWN, "it is %s", progress->phase_text);
+}
+
+bool see_paused(struct step_run *run, struct err *err)
+{
+	return ask_progress(run, paused, err);
+}
+
+static void replied(void *arg, enum sync_reply reply, const struct err *err)
+{
+	struct step_run *run = arg;
+	struct err lost;
+
+	if (reply == SYNC_REPLY_DONE) {
+		step_acted(run, NULL);
+		return;
+	}
+	/* What did not arrive, or nobody knows: look again, do not count. */
+	lost = *err;
+	if (reply == SYNC_REPLY_LOST)
+		lost.code = ERR_AGAIN;
+	step_acted(run, &lost);
+}
+
+bool do_pause(struct step_run *run, struct err *err)
+{
+	return run->target->api->pause(run->env->http, &run->target->place,
+		POST_TIMEOUT_MS, replied, run, &run->call, err);
+}
+
+/* Only a pause that was ours is undone, on whichever way it was made. */
+static bool paused_by_us(const struct step_run *run)
+{
+	const struct run_step *forward = run_course_step(
+		&run->lane->forward, "pause", run->target->name);
+	const struct run_step *back = run_course_step(
+		&run->lane->back, "pause", run->target->name);
+
+	return (forward && forward->intents && run_step_ours(forward)) ||
+	       (back && back->intents && run_step_ours(back));
+}
+
+static void resumed(void *arg, const struct sync_progress *progress,
+	const struct err *err)
+{
+	struct step_run *run = arg;
+
+	if (err) {
+		step_saw_err(run, err);
+		return;
+	}
+	if (blocked(run, progress))
+		return;
+	see_phase(run, progress);
+	if (progress->phase == SYNC_PHASE_RUNNING)
+		step_saw(run, VIEW_REACHED, "RUNNING");
+	else if (progress->phase == SYNC_PHASE_PAUSED && run->past->done_at)
+		step_saw(run, VIEW_REACHED,
+			"warning: somebody paused it after it was resumed");
+	else if (progress->phase == SYNC_PHASE_PAUSED)
+		step_saw(run, VIEW_NOT_YET, "PAUSED, waiting for RUNNING");
+	else
+		step_saw(run, VIEW_UNKNOWN, "it is %s, waiting for PAUSED",
+			progress->phase_text);
+}
+
+bool see_resumed(struct step_run *run, struct err *err)
+{
+	if (!paused_by_us(run)) {
+		step_saw(run, VIEW_REACHED,
+			"it was not paused by us and stays as it is");
+		return true;
+	}
+	return ask_progress(run, resumed, err);
+}
+
+bool do_resume(struct step_run *run, struct err *err)
+{
+	return run->target->api->resume(run->env->http, &run->target->place,
+		POST_TIMEOUT_MS, replied, run, &run->call, err);
+}
+
+static int64_t remembered(const struct step_run *run, const char *key)
+{
+	return json_integer_value(json_object_get(run->memory, key));
+}
+
+/* Sources may be idle, so a lag that does not grow is movement too. */
+static bool moved(const struct step_run *run,
+	const struct sync_progress *progress)
+{
+	return progress->copied_bytes > remembered(run, "copied") ||
+	       progress->events_applied > remembered(run, "events") ||
+	       (progress->lag_s >= 0 && remembered(run, "lag") >= 0 &&
+		       progress->lag_s <= remembered(run, "lag") + 1);
+}
+
+static void watched(void *arg, const struct sync_progress *progress,
+	const struct err *err)
+{
+	struct step_run *run = arg;
+	int64_t now = sys_boottime_ms();
+	int64_t since, most = (int64_t)run->env->fleet->timeouts.movement * 1000;
+
+	if (!json_object_get(run->memory, "since")) {
+		json_decref(run->memory);
+		run->memory = json_pack("{s:I}", "since", (json_int_t)now);
+	}
+	since = remembered(run, "since");
+	if (!err && progress->phase != SYNC_PHASE_RUNNING) {
+		step_saw(run, VIEW_REACHED, "warning: it is %s",
+			progress->phase_text);
+		return;
+	}
+	if (!err && !json_object_get(run->memory, "first")) {
+		(void)json_object_set_new(
+			run->memory, "first", json_integer(now));
+		(void)json_object_set_new(run->memory, "copied",
+			json_integer(progress->copied_bytes));
+		(void)json_object_set_new(run->memory, "events",
+			json_integer(progress->events_applied));
+		(void)json_object_set_new(
+			run->memory, "lag", json_integer(progress->lag_s));
+	} else if (!err && now - remembered(run, "first") >= MOVEMENT_GAP_MS &&
+		   moved(run, progress)) {
+		step_saw(run, VIEW_REACHED, "it moves");
+		return;
+	}
+	if (now - since > most)
+		step_saw(run, VIEW_REACHED,
+			"warning: no movement was seen in %lld s",
+			(long long)most / 1000);
+	else if (err)
+		step_saw_err(run, err);
+	else
+		step_saw(run, VIEW_NOT_YET, "RUNNING, waiting for movement");
+}
+
+bool see_movement(struct step_run *run, struct err *err)
+{
+	return ask_progress(run, watched, err);
+}
