@@ -1,5 +1,6 @@
 #include "supervisor/fleet/instance.h"
 
+#include <ctype.h>
 #include <cyaml/cyaml.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -117,10 +118,10 @@ static bool check_uri(struct yaml_text *yaml, const char *key, const char *uri,
 {
 	const char *c;
 
-	if (strncmp(uri, "mongodb://", 10) &&
-		strncmp(uri, "mongodb+srv://", 14))
+	/* Which schemes there are is known to whoever connects. */
+	if (!isalpha((unsigned char)uri[0]) || !strchr(uri, ':'))
 		return yaml_text_refuse(yaml, err, key,
-			"must begin with mongodb:// or mongodb+srv://");
+			"must be a connection string, such as mongodb://host");
 	for (c = uri; *c; c++) {
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
 			return yaml_text_refuse(yaml, err, key,

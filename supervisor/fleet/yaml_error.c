@@ -13,14 +13,11 @@ static const char *after(const char *text, const char *prefix)
 static void add_place(struct yaml_error *error, const char *line)
 {
 	struct yaml_error_place place = {0};
-	const char *at = strstr(line, "(line: ");
 
 	if (sscanf(line, " in mapping field '%47[^']'", place.key) == 1)
 		;
 	else if (sscanf(line, " in sequence entry '%u'", &place.entry) == 1)
 		place.is_entry = true;
-	if (at)
-		(void)sscanf(at, "(line: %zu", &place.line);
 	if (error->depth < YAML_ERROR_DEPTH)
 		error->place[error->depth++] = place;
 }
@@ -51,9 +48,9 @@ static void write_path(const struct yaml_error *error, char *ret, size_t size)
 		const struct yaml_error_place *place = &error->place[i];
 		int n = 0;
 
-		if (place->is_entry)
-			n = snprintf(
-				ret + len, size - len, "[%u]", place->entry);
+		if (place->is_entry && place->entry)
+			n = snprintf(ret + len, size - len, "[%u]",
+				place->entry - 1);
 		else if (place->key[0])
 			n = snprintf(ret + len, size - len, "%s%s",
 				len ? "." : "", place->key);
@@ -128,88 +125,175 @@ static const char *type_words(const cyaml_schema_value_t *schema)
 	}
 }
 
-struct sentence { /* what the parts of a message are made from */
-	const char *file, *path, *rest;
-	size_t line;
-	const cyaml_schema_value_t *schema;
+/* The line of a key that is not in the schema, or is there twice; else 0. */
+static size_t find_key_line(struct yaml_text *yaml, const char *mapping,
+	const cyaml_schema_value_t *schema, const char *twice)
+{
+	yaml_node_t *around = yaml_text_find(yaml, mapping);
+	yaml_node_pair_t *pair;
+	unsigned seen = 0;
+
+	if (!around || around->type != YAML_MAPPING_NODE || !schema ||
+		schema->type != CYAML_MAPPING)
+		return 0;
+	for (pair = around->data.mapping.pairs.start;
+		pair < around->data.mapping.pairs.top; pair++) {
+		const cyaml_schema_field_t *field = schema->mapping.fields;
+		yaml_node_t *node =
+			yaml_document_get_node(&yaml->document, pair->key);
+		const char *key;
+
+		if (node->type != YAML_SCALAR_NODE)
+			return node->start_mark.line + 1;
+		key = (const char *)node->data.scalar.value;
+		while (field->key && strcmp(field->key, key))
+			field++;
+		seen += twice && !strcmp(key, twice);
+		if (twice ? seen == 2 : !field->key)
+			return node->start_mark.line + 1;
+	}
+	return 0;
+}
+
+struct sentence { /* what a message is made from */
+	struct yaml_text *yaml;
+	char path[YAML_PATH_MAX];
+	const cyaml_schema_value_t *schema; /* of the path; or NULL */
+	struct err *err;
 };
 
-static bool say_key(const struct sentence *s, const char *what, struct err *err)
+static const char *path_or_file(const struct sentence *s)
 {
+	return *s->path ? s->path : "the file";
+}
+
+static bool say_must(const struct sentence *s, const char *must)
+{
+	return yaml_refuse_at(s->yaml->file, yaml_text_line(s->yaml, s->path),
+		s->err, "%s must be %s", path_or_file(s), must);
+}
+
+static bool say_unknown(const struct sentence *s, const char *key)
+{
+	size_t line = find_key_line(s->yaml, s->path, s->schema, NULL);
 	const char *in = *s->path ? " in " : "";
 
-	if (!looks_like_key(s->rest))
-		return yaml_refuse_at(
-			s->file, s->line, err, "%s key%s%s", what, in, s->path);
-	return yaml_refuse_at(s->file, s->line, err, "%s key \"%s\"%s%s", what,
-		s->rest, in, s->path);
+	if (!looks_like_key(key))
+		return yaml_refuse_at(s->yaml->file, line, s->err,
+			"unknown key%s%s", in, s->path);
+	return yaml_refuse_at(s->yaml->file, line, s->err,
+		"unknown key \"%s\"%s%s", key, in, s->path);
 }
 
-static bool say_must(
-	const struct sentence *s, const char *must, struct err *err)
+static bool say_missing(const struct sentence *s, const char *key)
 {
-	return yaml_refuse_at(s->file, s->line, err, "%s must be %s",
-		*s->path ? s->path : "the file", must);
+	return yaml_refuse_at(s->yaml->file, yaml_text_line(s->yaml, s->path),
+		s->err, "missing key \"%s\"%s%s", key, *s->path ? " in " : "",
+		s->path);
 }
 
-static bool say_words(const struct sentence *s, struct err *err)
+static bool say_twice(const struct sentence *s, const char *key)
+{
+	return yaml_refuse_at(s->yaml->file,
+		find_key_line(s->yaml, s->path, s->schema, key), s->err,
+		"the key \"%s\"%s%s is there twice", key,
+		*s->path ? " in " : "", s->path);
+}
+
+static bool say_words(const struct sentence *s)
 {
 	char words[160];
 	char must[sizeof(words) + 16];
 
 	write_words(s->schema, words, sizeof(words));
 	(void)snprintf(must, sizeof(must), "one of %s", words);
-	return say_must(s, must, err);
+	return say_must(s, must);
 }
 
-bool yaml_error_set(const struct yaml_error *error, cyaml_err_t code,
-	const char *file, const cyaml_schema_value_t *schema, struct err *err)
+static bool say_length(const struct sentence *s, bool is_short, unsigned most,
+	const char *unit)
 {
-	char path[YAML_PATH_MAX];
-	const char *cause = error->cause;
-	struct sentence s = {.file = file, .path = path};
-	unsigned limit;
+	size_t line = yaml_text_line(s->yaml, s->path);
+
+	if (is_short)
+		return yaml_refuse_at(s->yaml->file, line, s->err,
+			"%s must not be empty", path_or_file(s));
+	return yaml_refuse_at(s->yaml->file, line, s->err,
+		"%s must not have more than %u %s", path_or_file(s), most,
+		unit);
+}
+
+/* Some causes are about the mapping or list around the innermost place. */
+static void drop_innermost(struct yaml_error *error, bool is_entry)
+{
+	if (error->depth && error->place[0].is_entry == is_entry &&
+		(is_entry || error->place[0].key[0]))
+		memmove(error->place, error->place + 1,
+			--error->depth * sizeof(*error->place));
+}
+
+static void place_sentence(struct sentence *s, const struct yaml_error *error,
+	const cyaml_schema_value_t *schema)
+{
+	write_path(error, s->path, sizeof(s->path));
+	s->schema = find_schema(error, schema);
+}
+
+bool yaml_error_set(const struct yaml_error *told, cyaml_err_t code,
+	struct yaml_text *yaml, const cyaml_schema_value_t *schema,
+	struct err *err)
+{
+	struct yaml_error error = *told;
+	const char *cause = error.cause, *rest;
+	struct sentence s = {.yaml = yaml, .err = err};
+	unsigned most = 0;
 
 	if (code == CYAML_ERR_OOM)
-		return err_set(err, ERR_BUG, "reading %s: out of memory", file);
-	write_path(error, path, sizeof(path));
-	s.schema = find_schema(error, schema);
-	s.line = error->depth ? error->place[0].line : 1;
+		return err_set(
+			err, ERR_BUG, "reading %s: out of memory", yaml->file);
+	if (code == CYAML_ERR_MAPPING_FIELD_MISSING ||
+		after(cause, "Load: Mapping field already seen: "))
+		drop_innermost(&error, false);
+	else if (code == CYAML_ERR_SEQUENCE_ENTRIES_MIN ||
+		 code == CYAML_ERR_SEQUENCE_ENTRIES_MAX)
+		drop_innermost(&error, true);
+	place_sentence(&s, &error, schema);
 
-	if ((s.rest = after(cause, "Load: Unexpected key: ")))
-		return say_key(&s, "unknown", err);
-	if ((s.rest = after(cause, "Load: Missing required mapping field: ")))
-		return say_key(&s, "missing", err);
-	if (after(cause, "Load: Mapping field already seen: "))
-		return yaml_refuse_at(
-			file, s.line, err, "%s is there twice", path);
+	if ((rest = after(cause, "Load: Unexpected key: ")))
+		return say_unknown(&s, rest);
+	if ((rest = after(cause, "Load: Missing required mapping field: ")))
+		return say_missing(&s, rest);
+	if ((rest = after(cause, "Load: Mapping field already seen: ")))
+		return say_twice(&s, rest);
 	if (after(cause, "Load: Invalid ENUM value: "))
-		return say_words(&s, err);
+		return say_words(&s);
 	if (after(cause, "Load: Invalid UINT value: ") ||
 		after(cause, "Load: Invalid uint64_t value: "))
-		return say_must(&s, "a whole number in its range", err);
+		return say_must(&s, "a whole number in its range");
 	if (after(cause, "Load: Expecting "))
-		return say_must(&s, type_words(s.schema), err);
-	if (after(cause, "Load: STRING length < "))
-		return yaml_refuse_at(
-			file, s.line, err, "%s must not be empty", path);
-	if (sscanf(cause, "Load: STRING length > %u", &limit) == 1)
-		return yaml_refuse_at(file, s.line, err,
-			"%s is longer than %u bytes", path, limit);
-	if (sscanf(cause, "Load: Excessive entries (%u max)", &limit) == 1)
-		return yaml_refuse_at(file, s.line, err,
-			"%s has more than %u entries", path, limit);
-	if (after(cause, "Load: Insufficient entries "))
-		return yaml_refuse_at(
-			file, s.line, err, "%s must not be empty", path);
+		return say_must(&s, type_words(s.schema));
+	if (code == CYAML_ERR_STRING_LENGTH_MIN)
+		return say_length(&s, true, 0, "");
+	if (sscanf(cause, "Load: STRING length > %u", &most) == 1)
+		return say_length(&s, false, most, "bytes");
+	if (sscanf(cause, "Load: Excessive entries (%u max)", &most) == 1)
+		return say_length(&s, false, most, "entries");
+	if (code == CYAML_ERR_SEQUENCE_ENTRIES_MIN)
+		return say_length(&s, true, 0, "");
 	if (code == CYAML_ERR_ALIAS)
-		return yaml_refuse_at(file, s.line, err,
-			"aliases (*name) are not supported here");
-	return yaml_refuse_at(file, s.line, err, "%s%s%s", path,
-		*path ? ": " : "", cyaml_strerror(code));
+		return yaml_refuse_at(yaml->file, yaml_text_line(yaml, s.path),
+			err, "%s: aliases (*name) are not supported here",
+			path_or_file(&s));
+	if (code == CYAML_ERR_UNEXPECTED_EVENT ||
+		code == CYAML_ERR_INTERNAL_ERROR)
+		return yaml_refuse_at(yaml->file, yaml_text_line(yaml, s.path),
+			err, "%s: near this, a key is not plain text",
+			path_or_file(&s));
+	return yaml_refuse_at(yaml->file, yaml_text_line(yaml, s.path), err,
+		"%s: %s", path_or_file(&s), cyaml_strerror(code));
 }
 
-bool yaml_load(const struct yaml_text *yaml, const cyaml_schema_value_t *schema,
+bool yaml_load(struct yaml_text *yaml, const cyaml_schema_value_t *schema,
 	cyaml_cfg_flags_t flags, void **ret_data, struct err *err)
 {
 	struct yaml_error error = {0};
@@ -225,7 +309,7 @@ bool yaml_load(const struct yaml_text *yaml, const cyaml_schema_value_t *schema,
 		yaml->len, &config, schema, &data, NULL);
 
 	if (code != CYAML_OK)
-		return yaml_error_set(&error, code, yaml->file, schema, err);
+		return yaml_error_set(&error, code, yaml, schema, err);
 	*ret_data = data;
 	return true;
 }

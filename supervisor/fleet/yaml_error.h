@@ -1,10 +1,12 @@
 /*
  * yaml_error.h - libcyaml, with one sentence for what it did not like.
  *
- * libcyaml tells its log: first the cause, then a backtrace whose lines are
- * the place, innermost first.  From these a sentence is made such as
- * `fleet.yaml:3: unknown key "prot" in instances[1]`.  It never holds a value
- * of the file, and a key only if it looks like one.
+ * libcyaml tells its log: first the cause, then a backtrace, innermost first.
+ * From these a sentence is made such as
+ * `fleet.yaml:3: unknown key "prot" in instances[1]`.  Its lines are those of
+ * what it had just read, so the line is looked up in the text instead.  A
+ * sentence never holds a value of the file, and a key only if it looks like
+ * one.
  */
 #ifndef SUPERVISOR_FLEET_YAML_ERROR_H
 #define SUPERVISOR_FLEET_YAML_ERROR_H
@@ -34,11 +36,12 @@ void yaml_error_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
 	__attribute__((format(printf, 3, 0)));
 /* The sentence; schema is that of the whole file.  Returns false. */
 bool yaml_error_set(const struct yaml_error *error, cyaml_err_t code,
-	const char *file, const cyaml_schema_value_t *schema, struct err *err);
+	struct yaml_text *yaml, const cyaml_schema_value_t *schema,
+	struct err *err);
 
 /* cyaml_load_data() with these.  The strings in *ret_data are malloc'ed.  An
  * all-optional mapping with nothing in it is NULL. */
-bool yaml_load(const struct yaml_text *yaml, const cyaml_schema_value_t *schema,
+bool yaml_load(struct yaml_text *yaml, const cyaml_schema_value_t *schema,
 	cyaml_cfg_flags_t flags, void **ret_data, struct err *err) WARN_UNUSED;
 
 #endif

@@ -7,6 +7,7 @@
 
 /* A long path would push the reason out of the message: its end is kept. */
 #define FILE_SHOWN 160u
+#define DEPTH_MAX 100u
 
 static bool refuse(const char *file, size_t line, const char *path,
 	struct err *err, const char *fmt, va_list args)
@@ -80,6 +81,26 @@ static bool load_document(
 	return true;
 }
 
+/* libyaml looks at every open bracket for every token.  Brackets in comments
+ * and strings count too: nobody has so many of them unclosed. */
+static bool check_depth(
+	const char *file, const char *text, size_t len, struct err *err)
+{
+	size_t i, line = 1, depth = 0;
+
+	for (i = 0; i < len; i++) {
+		line += text[i] == '\n';
+		if (text[i] == '[' || text[i] == '{')
+			depth++;
+		else if (depth && (text[i] == ']' || text[i] == '}'))
+			depth--;
+		if (depth > DEPTH_MAX)
+			return yaml_refuse_at(file, line, err,
+				"more than %u open brackets", DEPTH_MAX);
+	}
+	return true;
+}
+
 bool yaml_text_open(struct yaml_text *yaml, const char *file, const char *text,
 	size_t len, struct err *err)
 {
@@ -90,6 +111,8 @@ bool yaml_text_open(struct yaml_text *yaml, const char *file, const char *text,
 	yaml->file = file;
 	yaml->text = text;
 	yaml->len = len;
+	if (!check_depth(file, text, len, err))
+		return false;
 	if (!yaml_parser_initialize(&parser))
 		return err_set(err, ERR_BUG, "reading %s: out of memory", file);
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);

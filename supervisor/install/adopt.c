@@ -76,7 +76,7 @@ static bool ensure_version(const struct link_spec *link, const char *version,
 
 	if (!binary_path(link, version, path, err) ||
 		!files_open_versions(link->root, &versions, err) ||
-		!files_partial_clean(versions, version, 0, err))
+		!files_partial_clean(versions, version, err))
 		return false;
 	if (stat(path, &st) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)

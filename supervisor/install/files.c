@@ -427,10 +427,8 @@ static bool is_abandoned(int versions, const char *name, long age_s)
 	       sys->flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-bool files_partial_clean(
-	int versions, const char *version, long age_s, struct err *err)
+bool files_clean(int versions, const char *prefix, long age_s, struct err *err)
 {
-	char prefix[NAME_MAX + 1];
 	const struct dirent *entry;
 	DIR *list = list_dir(versions);
 	bool ok = true;
@@ -438,12 +436,18 @@ bool files_partial_clean(
 	if (!list)
 		return err_sys(
 			err, files_code(errno), errno, "reading versions/");
-	(void)snprintf(prefix, sizeof(prefix), FILES_PARTIAL "%s%s",
-		version ? version : "", version ? "-" : "");
 	while (ok && (entry = readdir(list)))
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
 			is_abandoned(versions, entry->d_name, age_s))
 			ok = files_remove_tree(versions, entry->d_name, err);
 	(void)closedir(list);
 	return ok;
+}
+
+bool files_partial_clean(int versions, const char *version, struct err *err)
+{
+	char prefix[NAME_MAX + 1];
+
+	(void)snprintf(prefix, sizeof(prefix), FILES_PARTIAL "%s-", version);
+	return files_clean(versions, prefix, 0, err);
 }

@@ -58,9 +58,12 @@ bool files_open_versions(
  */
 bool files_partial_make(int versions, const char *version,
 	char ret_name[NAME_MAX + 1], int *ret_fd, struct err *err) WARN_UNUSED;
-/* Removes the unlocked .partial-<version>-*; all versions' if NULL.  Only
- * what is older than age_s. */
-bool files_partial_clean(int versions, const char *version, long age_s,
+/* Removes the unlocked directories whose name begins with prefix, and that are
+ * older than age_s. */
+bool files_clean(int versions, const char *prefix, long age_s,
 	struct err *err) WARN_UNUSED;
+/* .partial-<version>-*, of whatever age. */
+bool files_partial_clean(
+	int versions, const char *version, struct err *err) WARN_UNUSED;
 
 #endif

@@ -19,6 +19,9 @@
 #include "supervisor/install/files.h"
 #include "supervisor/install/links.h"
 
+/* what is left of a version that was being removed */
+#define GONE ".gone-"
+
 enum { VERSIONS_MAX = 1000, COMM_LEN = 15 };
 
 struct running { /* executables of all processes */
@@ -198,9 +201,7 @@ static bool remove_version(
 {
 	char gone[NAME_MAX + 1];
 
-	(void)snprintf(gone, sizeof(gone), FILES_PARTIAL "%s-pruned", version);
-	if (!files_remove_tree(prune->versions_fd, gone, err))
-		return false;
+	(void)snprintf(gone, sizeof(gone), GONE "%s", version);
 	if (files_rename(prune->versions_fd, version, prune->versions_fd, gone,
 		    0) < 0)
 		return err_sys(err, files_code(errno), errno,
@@ -232,6 +233,8 @@ static bool sweep(struct prune *prune, char **ret_removed, struct err *err)
 
 	if (!removed)
 		return err_set(err, ERR_BUG, "out of memory");
+	if (!files_clean(prune->versions_fd, GONE, 0, err))
+		return false;
 	for (size_t i = 0; i < prune->count; i++) {
 		if (prune->keep[i])
 			continue;
@@ -240,7 +243,7 @@ static bool sweep(struct prune *prune, char **ret_removed, struct err *err)
 		len += (size_t)snprintf(removed + len, room - len, "%s%s",
 			len ? ", " : "", prune->version[i]);
 	}
-	if (!files_partial_clean(prune->versions_fd, NULL, FILES_DAY_S, err) ||
+	if (!files_clean(prune->versions_fd, FILES_PARTIAL, FILES_DAY_S, err) ||
 		!files_sync_dir(prune->versions_fd, ".", err))
 		return false;
 	*ret_removed = take_ptr(removed);

@@ -233,7 +233,7 @@ bool artifact_unpack(const char *path, const char *sha256,
 			"\"%.40s\" is no version, or \"%.40s\" no name",
 			version, name);
 	if (!files_open_versions(root, &versions, err) ||
-		!files_partial_clean(versions, version, 0, err))
+		!files_partial_clean(versions, version, err))
 		return false;
 	unpack.versions = versions;
 	if (artifact_check(root, version, name, binary_sha256, &why))

@@ -147,7 +147,7 @@ bool proc_config(pid_t pid, char *ret_path, size_t size, struct err *err)
 {
 	char path[64], cwd[PATH_MAX];
 	const char *config;
-	char **argv;
+	char **argv = NULL;
 	ssize_t len;
 	int wrote;
 
@@ -293,7 +293,7 @@ static bool find_holder(unsigned long inode, pid_t *ret_pid, struct err *err)
 	DIR *dir = opendir("/proc");
 	char socket[64];
 	struct dirent *entry;
-	uint64_t oldest = UINT64_MAX, ticks;
+	uint64_t oldest = UINT64_MAX, ticks = 0;
 
 	if (dir == NULL)
 		return err_sys(err, ERR_AGAIN, errno, "reading /proc");

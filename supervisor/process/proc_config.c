@@ -47,7 +47,7 @@ static enum proc_match compare_names(pid_t pid, const char *config)
 	const char *name = strrchr(config, '/');
 	enum proc_match match = PROC_DIFFERS;
 	size_t len;
-	char **argv;
+	char **argv = NULL;
 
 	name = name != NULL ? name + 1 : config;
 	len = strlen(name);

@@ -3,7 +3,6 @@
  */
 #include "supervisor/process/process.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pwd.h>
 #include <signal.h>
@@ -70,8 +69,9 @@ bool process_signal(const struct process_seen *who, int number, struct err *err)
 	struct err missing = {0};
 	uint64_t ticks;
 
-	/* 1 and ourselves can only be our own mistake. */
-	assert(who->pid > 1 && who->pid != getpid());
+	if (who->pid <= 1 || who->pid == getpid())
+		return err_set(err, ERR_BUG, "asked to signal process %d",
+			(int)who->pid);
 	if (who->boot_id[0] != '\0' && strcmp(who->boot_id, sys_boot_id()) != 0)
 		return true;
 	fd = pidfd_open(who->pid, 0);

@@ -18,35 +18,37 @@
 enum process_view {
 	PROCESS_UNKNOWN = 0, /* cannot see */
 	PROCESS_RUNNING,
-	PROCESS_GONE,        /* proved: nothing holds its lock, nothing listens */
+	PROCESS_GONE, /* proved: nothing holds its lock, nothing listens */
 };
 
 struct process_seen {
 	enum process_view view;
-	pid_t pid;              /* 0 unless RUNNING */
-	uint64_t start_ticks;   /* field 22 of /proc/PID/stat: names this very one */
+	pid_t pid; /* 0 unless RUNNING */
+	uint64_t start_ticks; /* field 22 of /proc/PID/stat: names this very one
+			       */
 	char boot_id[37];
-	uint64_t attempt;       /* spawn: what start() was told, from the run file;
-	                         * also when GONE: the last one that began */
-	bool exe_known;         /* /proc/PID/exe could be read */
+	uint64_t attempt; /* spawn: what start() was told, from the run file;
+			   * also when GONE: the last one that began */
+	bool exe_known; /* /proc/PID/exe could be read */
 	dev_t exe_dev;
 	ino_t exe_ino;
-	char exe[512];          /* its path as /proc says, " (deleted)" included */
-	char why[200];          /* of UNKNOWN or GONE, for people */
+	char exe[512]; /* its path as /proc says, " (deleted)" included */
+	char why[200]; /* of UNKNOWN or GONE, for people */
 };
 
 /* What the plan says about one process; all borrowed. */
 struct process_spec {
-	const char *name;         /* instance */
-	const char *backend;      /* "spawn" or "command" */
-	uint16_t port;            /* of its API on 127.0.0.1 */
-	const char *config;       /* its --config */
-	char *const *argv;        /* spawn: what to start, NULL-terminated */
-	const char *directory;    /* spawn: working directory, or NULL */
+	const char *name; /* instance */
+	const char *backend; /* "spawn" or "command" */
+	uint16_t port; /* of its API on 127.0.0.1 */
+	const char *config; /* its --config */
+	char *const *argv; /* spawn: what to start, NULL-terminated */
+	const char *directory; /* spawn: working directory, or NULL */
 	const char *environment_file; /* spawn: KEY=value lines, or NULL */
-	const char *output;       /* spawn: stdout and stderr are appended here */
-	uint64_t nofile;          /* spawn: RLIMIT_NOFILE, 0 = as ours */
-	const char *run_file;     /* spawn: <state>/<fleet>/<instance>.run */
+	const char *output; /* stdout and stderr of spawn, and of command's
+			     * start, are appended here; NULL: lost */
+	uint64_t nofile; /* spawn: RLIMIT_NOFILE, 0 = as ours */
+	const char *run_file; /* spawn: <state>/<fleet>/<instance>.run */
 	char *const *start, *const *stop, *const *status; /* command */
 };
 
@@ -58,8 +60,9 @@ struct process_ops {
 	const char *name;
 	/* Each calls done exactly once, possibly before it returns; false means
 	 * that done will not be called. */
-	bool (*observe)(struct event_base *base, const struct process_spec *spec,
-		process_seen_fn *done, void *arg, struct err *err);
+	bool (*observe)(struct event_base *base,
+		const struct process_spec *spec, process_seen_fn *done,
+		void *arg, struct err *err);
 	/* One SIGTERM (or the stop command) to this very process, never a
 	 * second one; kill: SIGKILL instead. */
 	bool (*stop)(struct event_base *base, const struct process_spec *spec,
@@ -81,12 +84,14 @@ const struct process_ops *process_ops_find(const char *backend);
 bool proc_find_listener(uint16_t port, pid_t *ret_pid, bool *ret_listening,
 	struct err *err) WARN_UNUSED;
 /* ERR_MISSING: no such process (or a zombie). */
-bool proc_start_ticks(pid_t pid, uint64_t *ret_ticks, struct err *err) WARN_UNUSED;
+bool proc_start_ticks(
+	pid_t pid, uint64_t *ret_ticks, struct err *err) WARN_UNUSED;
 /* argv of a process, NULL-terminated, freed by proc_argv_free. */
 bool proc_argv(pid_t pid, char ***ret_argv, struct err *err) WARN_UNUSED;
 void proc_argv_free(char **argv);
 /* Its --config FILE or --config=FILE made absolute by its cwd, or "". */
-bool proc_config(pid_t pid, char *ret_path, size_t size, struct err *err) WARN_UNUSED;
+bool proc_config(
+	pid_t pid, char *ret_path, size_t size, struct err *err) WARN_UNUSED;
 bool proc_exe(pid_t pid, struct process_seen *seen); /* fills the exe fields */
 
 #endif

@@ -324,7 +324,8 @@ static void last_words(const struct step_run *run, char *ret_text, size_t size)
 		buf[--len] = '\0';
 	line = strrchr(buf, '\n');
 	if (len > 0)
-		(void)snprintf(ret_text, size, "%s", line ? line + 1 : buf);
+		(void)snprintf(ret_text, size, "%.150s",
+			line ? line + 1 : buf);
 }
 
 static void up_gone(struct step_run *run, const struct process_seen *seen)

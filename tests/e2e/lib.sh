@@ -1,0 +1,271 @@
+# shellcheck shell=bash
+# lib.sh - a world for end-to-end tests: clusters, reference sync processes, a
+# fleet file, and questions to the effects log, which is the referee.
+#
+# A test sources it, calls world, and uses the functions below.  BUILD is the
+# build tree (set by ctest).  Everything is below $W and goes away with it.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+BUILD=${BUILD:?the build tree}
+DATABASE=${DATABASE:-$(dirname "$BUILD")/database}
+DIST=$BUILD/tests/refsync/dist
+SYNCUP=$BUILD/supervisor/syncup
+SECRET='c4n4ry%21pass' # a password that must never be seen outside config files
+SECRET_PLAIN='c4n4ry!pass'
+export SYNCUP_HELPER=
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} LC_ALL=C
+
+fail() {
+	printf 'FAIL: %s\n' "$*" >&2
+	for log in "$W"/out.* "$W"/state/*/*.out; do
+		[ -f "$log" ] || continue
+		printf -- '--- %s\n' "${log#"$W"/}" >&2
+		tail -n "${TAIL:-25}" "$log" >&2
+	done
+	exit 1
+}
+
+pids_of_world() { # every process that has a path of this world among its arguments
+	local file pid
+	for file in $(grep -lazF -e "$W/" /proc/[0-9]*/cmdline 2>/dev/null); do
+		pid=${file#/proc/}
+		pid=${pid%/cmdline}
+		[ "$pid" = $$ ] || printf '%s\n' "$pid"
+	done
+}
+
+clean_up() {
+	local code=$? pid
+	trap - EXIT
+	canary || code=1
+	for pid in $(pids_of_world); do kill -KILL "$pid" 2>/dev/null || true; done
+	rm -f "${PORT_LOCKS[@]:-}"
+	[ "${KEEP:-}" ] && printf 'kept %s\n' "$W" >&2 || rm -rf "$W"
+	exit $code
+}
+
+# The password stands in the config files only: not in journals, logs, outputs,
+# states, argument lists.  Saved metadata and databases are not searched.
+canary() {
+	local found
+	found=$(grep -rlF -e "$SECRET" -e "$SECRET_PLAIN" "$W" --include='*' \
+		--exclude-dir=source --exclude-dir=destination --exclude='*.conf' 2>/dev/null || true)
+	[ -z "$found" ] || { printf 'FAIL: the password is in %s\n' "$found" >&2; return 1; }
+	for pid in $(pids_of_world); do
+		! tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -e "$SECRET" -e "$SECRET_PLAIN" ||
+			{ printf 'FAIL: the password is in the arguments of %s\n' "$pid" >&2; return 1; }
+	done
+}
+
+PORT_LOCKS=()
+free_port() { # sets REPLY; no two tests of this machine get the same one
+	local port dir=${TMPDIR:-/tmp}/syncup-test-ports
+	mkdir -p "$dir"
+	find "$dir" -type f -mmin +120 -delete 2>/dev/null || true
+	while :; do
+		port=$((20000 + RANDOM % 12000))
+		(set -o noclobber; : >"$dir/$port") 2>/dev/null || continue
+		PORT_LOCKS+=("$dir/$port")
+		! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || continue
+		REPLY=$port
+		return
+	done
+}
+
+until_true() { # seconds, command...: polls it
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.05
+	done
+}
+
+# world light|database: directories, clusters, nothing started yet
+world() {
+	mkdir -p "$BUILD/worlds"
+	W=$(mktemp -d "$BUILD/worlds/XXXXXX")
+	trap clean_up EXIT
+	MODE=$1 NAMES=() PORTS=() FROM=1.12.0 TO=1.13.0
+	EFFECTS=$W/effects.ndjson
+	touch "$EFFECTS"
+	mkdir -p "$W/root" "$W/state" "$W/bin"
+	if [ "$MODE" = light ]; then
+		mkdir -p "$W/source" "$W/destination"
+		SOURCE=light:$W/source DESTINATION=light:$W/destination
+		SYNCUP_HELPER=${LIGHT_HELPER:-$BUILD/tests/refsync/light_helper/light-helper}
+	else
+		database source && SOURCE=$REPLY
+		database destination && DESTINATION=$REPLY
+		SYNCUP_HELPER=$BUILD/supervisor/helper/syncup-helper
+	fi
+}
+
+database() { # name [override.json]: a real database, its URI with a password in REPLY
+	free_port
+	mkdir -p "$W/$1"
+	setsid "$DATABASE" --dir "$W/$1" --port "$REPLY" --ready-file "$W/$1.ready" \
+		${2:+--override "$2"} >"$W/out.$1" 2>&1 </dev/null &
+	disown
+	until_true 30 test -s "$W/$1.ready" || fail "the $1 database does not come up"
+	REPLY="mongodb://127.0.0.1:$REPLY/?appName=$SECRET_APP"
+}
+SECRET_APP=syncup-test
+
+# instance NAME [ID]: its own config; "-" as ID: no id
+instance() {
+	free_port
+	local name=$1 id=${2:-$1}
+	NAMES+=("$name") PORTS+=("$REPLY")
+	{
+		printf 'cluster0: "%s"\ncluster1: "%s"\nport: %s\n' "$SOURCE" "$DESTINATION" "$REPLY"
+		printf 'logPath: "%s/log/%s"\nacceptDisclaimer: true\nverbosity: INFO\n' "$W" "$name"
+		[ "$id" = - ] || printf 'id: "%s"\n' "$id"
+	} >"$W/$name.conf"
+	chmod 600 "$W/$name.conf"
+	mkdir -p "$W/log/$name"
+	behave "$name" '{}'
+}
+
+# behave NAME JSON: settings of the reference process, also while it runs
+behave() {
+	local ids
+	ids=$(printf '%s\n' "${IDS[@]:-}" | jq -Rsc 'split("\n") | map(select(. != ""))')
+	jq -c --arg effects "$EFFECTS" --argjson ids "$ids" \
+		'{effects: $effects} + (if ($ids | length) > 1 then {instances: $ids} else {} end) + .' \
+		<<<"$2" >"$W/$1.conf.refsync.new"
+	mv "$W/$1.conf.refsync.new" "$W/$1.conf.refsync"
+}
+
+port_of() {
+	local i
+	for i in "${!NAMES[@]}"; do
+		[ "${NAMES[i]}" = "$1" ] && { printf '%s' "${PORTS[i]}"; return; }
+	done
+	return 1
+}
+
+# unpack_version V: what a person had installed by hand, at $W/bin/mongosync
+unpack_version() {
+	tar -xzf "$DIST/mongosync-debian12-x86_64-$1.tgz" -C "$W" --strip-components=2 \
+		--wildcards '*/bin/mongosync'
+	mv "$W/mongosync" "$W/bin/mongosync"
+}
+
+launch() { # NAME [executable]: as a person would by hand
+	setsid "${2:-$W/bin/mongosync}" --config "$W/$1.conf" >>"$W/out.$1" 2>&1 </dev/null &
+	disown
+}
+
+api() { # NAME path [body]
+	curl -sS -m 10 ${3+-d "$3"} "http://127.0.0.1:$(port_of "$1")/api/v1/$2" 2>/dev/null
+}
+
+state_of() { api "$1" progress | jq -r '.progress.state // "?"' 2>/dev/null || printf '?\n'; }
+is_state() { [ "$(state_of "$1")" = "$2" ]; }
+wait_state() { until_true "${3:-30}" is_state "$1" "$2" || fail "$1 is $(state_of "$1"), not $2"; }
+
+# fleet [yaml lines...]: writes $W/fleet.yaml from what the world has
+fleet() {
+	local name tarball=$DIST/mongosync-debian12-x86_64-$TO.tgz
+	{
+		printf 'name: test\nprocedure: mongosync\nversion: %s\n' "$TO"
+		printf 'artifact: {file: "%s", sha256: %s}\n' "$tarball" "$(sha256sum "$tarball" | cut -d' ' -f1)"
+		printf 'install_root: %s/root\nstate_dir: %s/state\n' "$W" "$W"
+		[ -n "${LINK-$W/bin/mongosync}" ] && printf 'link: %s\n' "${LINK-$W/bin/mongosync}"
+		printf 'on_failure: %s\n' "${ON_FAILURE:-rollback}"
+		printf 'timeouts: {pause: 20, stop: 20, start: 30, resume: 20, movement: 10, idle: 3, pause_quiet: 1, start_quiet: 1, resume_quiet: 1}\n'
+		printf '%s\n' "$@"
+		printf 'instances:\n'
+		for name in "${NAMES[@]}"; do
+			printf '  - {name: %s, config: %s/%s.conf%s}\n' "$name" "$W" "$name" "${EXTRA[$name]:-}"
+		done
+	} >"$W/fleet.yaml"
+}
+declare -A EXTRA=()
+
+syncup() { # verb...: standard output in $W/out.syncup, its code in CODE
+	CODE=0
+	"$SYNCUP" "$@" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || CODE=$?
+	! grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$W/out.syncup.err" ||
+		fail "a sanitizer complained"
+}
+
+expect_code() { [ "$CODE" = "$1" ] || fail "exit $CODE, not $1: $2"; }
+said() { grep -qE -e "$1" "$W/out.syncup" "$W/out.syncup.err" || fail "it did not say: $1"; }
+
+# effects FILTER: how many lines of the log the jq filter takes
+effects() { jq -sc "[.[] | select($1)] | length" "$EFFECTS"; }
+expect_effects() { # count filter
+	local count
+	count=$(effects "$2")
+	[ "$count" = "$1" ] || fail "$count effects, not $1, with $2"
+}
+
+running_version() { # what the very process executes
+	local pid
+	pid=$(pid_of "$1") && "/proc/$pid/exe" --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1
+}
+pid_of() {
+	local file pid
+	for file in $(grep -lzxF -e "$W/$1.conf" /proc/[0-9]*/cmdline 2>/dev/null); do
+		pid=${file#/proc/}
+		pid=${pid%/cmdline}
+		[ "$(basename "$(readlink "/proc/$pid/exe" 2>/dev/null)")" = mongosync ] || continue
+		printf '%s\n' "$pid"
+		return
+	done
+	return 1
+}
+
+expect_version() { [ "$(running_version "$1")" = "$2" ] || fail "$1 runs $(running_version "$1"), not $2"; }
+
+# simple_world MODE COUNT: so many instances, running FROM, RUNNING
+simple_world() {
+	local i
+	world "$1"
+	IDS=()
+	[ "$2" = 1 ] || for ((i = 0; i < $2; i++)); do IDS+=("shard$i"); done
+	for ((i = 0; i < $2; i++)); do
+		if [ "$2" = 1 ]; then instance shard0 -; else instance "shard$i"; fi
+	done
+	unpack_version $FROM
+	start_all
+	fleet
+}
+
+start_all() {
+	local name
+	for name in "${NAMES[@]}"; do launch "$name"; done
+	for name in "${NAMES[@]}"; do wait_state "$name" IDLE; done
+	for name in "${NAMES[@]}"; do
+		api "$name" start '{"source":"cluster0","destination":"cluster1"}' | jq -e .success >/dev/null ||
+			fail "$name does not start"
+	done
+	for name in "${NAMES[@]}"; do wait_state "$name" RUNNING; done
+}
+
+expect_upgraded() { # every process on TO, RUNNING, touched once
+	local name
+	for name in "${NAMES[@]}"; do
+		wait_state "$name" RUNNING
+		expect_version "$name" $TO
+	done
+	expect_effects 0 '.event == "panic" or .event == "crash"'
+	expect_no_claims
+}
+
+expect_back() { # every process on FROM and RUNNING
+	local name
+	for name in "${NAMES[@]}"; do
+		wait_state "$name" RUNNING
+		expect_version "$name" $FROM
+	done
+	expect_effects 0 '.event == "panic" or .event == "crash"'
+	expect_no_claims
+}
+
+expect_no_claims() {
+	[ -z "$(find "$W/root/.syncup/claims" -type f 2>/dev/null)" ] || fail "claims are left"
+}

@@ -1,0 +1,79 @@
+/*
+ * settings.h - how this process is to behave, and misbehave.
+ *
+ * Read from the environment (REFSYNC_PAUSE_MS=...), then from the JSON file
+ * that REFSYNC_FAULTS names, then from <config>.refsync; a later one wins, and
+ * in a file a section named like this instance's id wins.  Files are read
+ * again when they change.  An unknown name ends the process: a test with a
+ * misspelt fault would prove nothing.
+ */
+#ifndef REFSYNC_SETTINGS_H
+#define REFSYNC_SETTINGS_H
+
+#include <jansson.h>
+
+#include "state/err.h"
+
+enum setting {
+	SET_PAUSE_MS, /* from the answer of /pause to PAUSED */
+	SET_RESUME_MS, /* from the answer of /resume to RUNNING */
+	SET_COMMIT_MS, /* least time in COMMITTING */
+	SET_REVERSE_MS, /* least time in REVERSING */
+	SET_STOP_MS, /* from a stop signal to the end */
+	SET_SILENCE_MS, /* the API is dead after a start */
+	SET_SILENCE_HANGS, /* dead means accepted, not answered */
+	SET_MIGRATE_DOC_MS, /* time for each migrated document */
+	SET_RETRY_MS, /* how long a lost cluster is tried */
+	SET_NOOP_MS, /* a quiet sync's resume point moves this often */
+	SET_PARTITION_DOCS, /* documents a partition holds */
+	SET_BATCH_DOCS, /* documents read and written at once */
+	SET_PARTITION_DOCS_PER_S, /* throttle of the copy; 0: none */
+	SET_SYNTHETIC_DOCS, /* in a light source without data */
+	SET_OPLOG_MINUTES, /* what the estimate says is left */
+	SET_NEVER_PAUSES, /* /pause succeeds, nothing happens */
+	SET_IGNORE_SIGTERM, /* stop signals are only logged */
+	SET_CRASH_AT_START, /* exit code; 0: no crash */
+	SET_HANG_AT_START, /* neither API nor work, only signals */
+	SET_START_IDLE, /* as if there were no metadata */
+	SET_MIGRATE_THEN_DIE, /* after so many documents; 0: never */
+	SET_ACCEPT_METADATA, /* in place of the minimum; 0: that */
+	SETTINGS,
+};
+
+enum fault_kind {
+	FAULT_NONE,
+	FAULT_GARBAGE, /* 200 and a body that is no JSON */
+	FAULT_HALF, /* closes in the middle of the answer */
+	FAULT_HUGE, /* an answer of "mb" megabytes */
+	FAULT_HTTP_500, /* does nothing */
+	FAULT_SUCCESS_FALSE, /* 200; does nothing */
+	FAULT_LIE, /* does nothing; a progress says "state" */
+	FAULT_EFFECT_THEN_CLOSE,
+	FAULT_RESET, /* does nothing, resets the connection */
+	FAULT_OTHER_ID, /* a progress with a foreign mongosyncID */
+	FAULTS,
+};
+
+struct fault {
+	enum fault_kind kind;
+	long mb, slow_ms;
+	char state[16];
+};
+
+/* config may be NULL. */
+bool settings_open(
+	const char *config, const char *id, struct err *err) WARN_UNUSED;
+void settings_close(void);
+/* Reads the files again if they changed.  A bad file is reported in the
+ * effects, and what was known before stays. */
+void settings_refresh(void);
+long setting(enum setting name);
+/* "effects" of the files or REFSYNC_EFFECTS; caller frees, NULL if unset. */
+char *settings_effects(void);
+/* Ids of "instances", or NULL; caller owns. */
+json_t *settings_instances(void);
+/* What is to go wrong with this request; uses up one of its "times". */
+void settings_fault(const char *endpoint, struct fault *ret_fault);
+const char *fault_name(enum fault_kind kind);
+
+#endif

@@ -1,0 +1,190 @@
+#include "state/lock.h"
+
+#include "scratch.h"
+#include "state/sys.h"
+
+#include <sys/vfs.h>
+#include <sys/wait.h>
+
+#define TMPFS_MAGIC_NUMBER 0x01021994
+
+static int set_up(void **state)
+{
+	struct scratch *scratch = calloc(1, sizeof(*scratch));
+
+	assert_non_null(scratch);
+	scratch_make(scratch);
+	*state = scratch;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	scratch_remove(*state);
+	free(*state);
+	return 0;
+}
+
+static void test_lock_take_writes_its_owner(void **state)
+{
+	const char *path = scratch_path(*state, "lock");
+	int64_t before = sys_wall_ms();
+	struct lock_owner owner;
+	char host[65] = "";
+	struct err err;
+	int fd;
+
+	assert_true(lock_take(path, &fd, &err));
+	assert_true(lock_read_owner(path, &owner, &err));
+	assert_int_equal(owner.pid, getpid());
+	assert_int_equal(gethostname(host, sizeof(host) - 1), 0);
+	assert_string_equal(owner.host, host);
+	assert_true(owner.since_ms >= before);
+	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	assert_int_equal(close(fd), 0);
+}
+
+static void test_lock_take_held_names_the_owner(void **state)
+{
+	const char *path = scratch_path(*state, "lock");
+	char expected[32];
+	struct err err;
+	int fd, second;
+
+	assert_true(lock_take(path, &fd, &err));
+	assert_false(lock_take(path, &second, &err));
+	assert_int_equal(err.code, ERR_HELD);
+	(void)snprintf(
+		expected, sizeof(expected), "held by pid %d on ", getpid());
+	assert_non_null(strstr(err.msg, expected));
+	assert_non_null(strstr(err.msg, " UTC"));
+	assert_int_equal(close(fd), 0);
+	assert_true(lock_take(path, &second, &err));
+	assert_int_equal(close(second), 0);
+}
+
+static void test_lock_take_after_the_owner_died(void **state)
+{
+	const char *path = scratch_path(*state, "lock");
+	pid_t child = fork();
+	struct lock_owner owner;
+	struct err err;
+	int fd, status;
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(lock_take(path, &fd, &err) ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_true(lock_read_owner(path, &owner, &err));
+	assert_int_equal(owner.pid, child);
+	assert_true(lock_take(path, &fd, &err));
+	assert_true(lock_read_owner(path, &owner, &err));
+	assert_int_equal(owner.pid, getpid());
+	assert_int_equal(close(fd), 0);
+}
+
+static void test_lock_take_held_by_one_who_wrote_nonsense(void **state)
+{
+	const char *path = scratch_path(*state, "lock");
+	struct lock_owner owner;
+	struct err err;
+	int fd, second;
+
+	assert_true(lock_take(path, &fd, &err));
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(pwrite(fd, "[1", 2, 0), 2);
+	assert_true(lock_read_owner(path, &owner, &err));
+	assert_int_equal(owner.pid, 0);
+	assert_false(lock_take(path, &second, &err));
+	assert_int_equal(err.code, ERR_HELD);
+	assert_int_equal(close(fd), 0);
+}
+
+static const char *moved_path;
+
+/* Stands for somebody who removes the file between its open and its lock. */
+static int flock_once_removed(int fd, int op)
+{
+	if (moved_path) {
+		assert_int_equal(unlink(moved_path), 0);
+		moved_path = NULL;
+	}
+	return sys_real.flock(fd, op);
+}
+
+static void test_lock_take_file_removed_meanwhile(void **state)
+{
+	const char *path = scratch_path(*state, "lock");
+	struct sys faulty = sys_real;
+	struct stat held, there;
+	struct err err;
+	int fd;
+
+	moved_path = path;
+	faulty.flock = flock_once_removed;
+	sys = &faulty;
+	assert_true(lock_take(path, &fd, &err));
+	sys = &sys_real;
+	assert_int_equal(fstat(fd, &held), 0);
+	assert_int_equal(stat(path, &there), 0);
+	assert_int_equal(held.st_ino, there.st_ino);
+	assert_int_equal(close(fd), 0);
+}
+
+static void test_lock_read_owner_missing(void **state)
+{
+	struct lock_owner owner = {.pid = 7};
+	struct err err;
+
+	assert_false(
+		lock_read_owner(scratch_path(*state, "lock"), &owner, &err));
+	assert_int_equal(err.code, ERR_MISSING);
+	assert_int_equal(owner.pid, 0);
+}
+
+static void test_lock_check_filesystem_tmpfs(void **state)
+{
+	struct statfs fs;
+	struct err err;
+
+	(void)state;
+	if (statfs("/dev/shm", &fs) < 0 || fs.f_type != TMPFS_MAGIC_NUMBER)
+		skip();
+	assert_false(lock_check_filesystem("/dev/shm", &err));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_non_null(strstr(err.msg, "/dev/shm is on tmpfs"));
+}
+
+static void test_lock_check_filesystem_disk_or_missing(void **state)
+{
+	struct scratch *scratch = *state;
+	struct statfs fs;
+	struct err err;
+
+	assert_false(lock_check_filesystem(scratch_path(scratch, "no"), &err));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_int_equal(statfs(scratch->dir, &fs), 0);
+	if (fs.f_type == TMPFS_MAGIC_NUMBER)
+		skip();
+	assert_true(lock_check_filesystem(scratch->dir, &err));
+}
+
+#define IN_SCRATCH(test)                                                       \
+	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_SCRATCH(test_lock_take_writes_its_owner),
+		IN_SCRATCH(test_lock_take_held_names_the_owner),
+		IN_SCRATCH(test_lock_take_after_the_owner_died),
+		IN_SCRATCH(test_lock_take_held_by_one_who_wrote_nonsense),
+		IN_SCRATCH(test_lock_take_file_removed_meanwhile),
+		IN_SCRATCH(test_lock_read_owner_missing),
+		IN_SCRATCH(test_lock_check_filesystem_tmpfs),
+		IN_SCRATCH(test_lock_check_filesystem_disk_or_missing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

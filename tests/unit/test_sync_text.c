@@ -1,0 +1,103 @@
+/*
+ * test_sync_text.c - foreign words, cut and cleaned.
+ */
+#include "sync_client/sync_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *copied(size_t size, const char *from)
+{
+	static char to[256];
+
+	assert_true(size <= sizeof(to));
+	memset(to, '#', sizeof(to));
+	sync_text_copy(to, size, from);
+	if (size < sizeof(to))
+		assert_int_equal(to[size], '#');
+	return to;
+}
+
+static void test_copy_plain(void **state)
+{
+	(void)state;
+	assert_string_equal(copied(16, "collection copy"), "collection copy");
+	assert_string_equal(copied(16, ""), "");
+	assert_string_equal(copied(16, NULL), "");
+}
+
+static void test_copy_cuts_to_the_buffer(void **state)
+{
+	(void)state;
+	assert_string_equal(copied(4, "abcdef"), "abc");
+	assert_string_equal(copied(1, "abcdef"), "");
+}
+
+static void test_copy_cuts_between_characters(void **state)
+{
+	(void)state;
+	/* u-umlaut (2 bytes), euro (3), a rocket (4) */
+	assert_string_equal(copied(3, "a\xc3\xbc"), "a");
+	assert_string_equal(copied(4, "a\xc3\xbc"), "a\xc3\xbc");
+	assert_string_equal(copied(4, "a\xe2\x82\xac"), "a");
+	assert_string_equal(copied(5, "a\xf0\x9f\x9a\x80"), "a");
+	assert_string_equal(
+		copied(6, "a\xf0\x9f\x9a\x80z"), "a\xf0\x9f\x9a\x80");
+}
+
+static void test_copy_replaces_control_characters(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		copied(32, "a\x1b[31mb\nc\rd\te\x7f"), "a [31mb c d e ");
+	/* C1 controls, which are two bytes in UTF-8 */
+	assert_string_equal(copied(32, "a\xc2\x9b"
+				       "31m"),
+		"a 31m");
+	assert_string_equal(copied(32, "\xc2\xa0"), "\xc2\xa0");
+}
+
+static void test_copy_hides_userinfo(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		copied(128, "to mongodb://u:canary@h:1/?a=b failed"),
+		"to mongodb://***@h:1/?a=b failed");
+	assert_string_equal(copied(128, "mongodb+srv://u:can@ary@h"),
+		"mongodb+srv://***@h");
+	assert_string_equal(copied(128, "\"x://u:p@h\", \"y://u:p@i\""),
+		"\"x://***@h\", \"y://***@i\"");
+	assert_string_equal(copied(128, "http://h/ me@example.net"),
+		"http://h/ me@example.net");
+}
+
+static void test_copy_hides_userinfo_before_cutting(void **state)
+{
+	static const char uri[] = "mongodb://user:canary@host";
+	char to[sizeof(uri)];
+
+	(void)state;
+	for (size_t size = 1; size <= sizeof(to); size++) {
+		sync_text_copy(to, size, uri);
+		assert_null(strstr(to, "u"));
+		assert_true(strlen(to) < size);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_copy_plain),
+		cmocka_unit_test(test_copy_cuts_to_the_buffer),
+		cmocka_unit_test(test_copy_cuts_between_characters),
+		cmocka_unit_test(test_copy_replaces_control_characters),
+		cmocka_unit_test(test_copy_hides_userinfo),
+		cmocka_unit_test(test_copy_hides_userinfo_before_cutting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
