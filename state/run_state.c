@@ -446,11 +446,14 @@ static bool apply_turn(
 	struct run_lane *lane =
 		run_state_lane(state, text_of(record->json, "lane"));
 
-	if (!lane || lane->turned)
-		return err_set(err, ERR_JOURNAL,
-			"record %llu turns a lane that is not there or has "
-			"turned",
-			(unsigned long long)record->seq);
+	if (!lane)
+		return err_set(err, ERR_JOURNAL, "turn of an unknown lane");
+	/* A lane on its way back may still be left as it is (abort). */
+	course_done(&lane->back);
+	json_decref(lane->back_json);
+	lane->back_json = NULL;
+	if (!parse_outcome(record, &lane->turn_outcome, err))
+		return false;
 	lane->turned = true;
 	replace(&lane->turn_why, text_of(record->json, "why"));
 	lane->back_json = json_incref(json_object_get(record->json, "course"));

@@ -301,10 +301,14 @@ bool http_new(struct event_base *base, struct http **ret_http, struct err *err)
 
 void http_free(struct http *http)
 {
+	struct http_call *call, *next;
+
 	if (!http)
 		return;
-	while (http->calls)
-		http_cancel(http->calls);
+	for (call = http->calls; call; call = next) {
+		next = call->next;
+		http_cancel(call);
+	}
 	http->freed = true;
 	if (!http->finishing)
 		destroy(http);

@@ -21,21 +21,21 @@ struct http;
 struct http_call; /* under way; gone once done was called or after cancel */
 
 struct http_place { /* where an API listens */
-	const char *host;        /* "127.0.0.1"; NULL with a socket */
+	const char *host; /* "127.0.0.1"; NULL with a socket */
 	uint16_t port;
 	const char *unix_socket; /* or NULL */
 };
 
 struct http_answer {
-	long status;      /* HTTP status, 0 if no answer came */
+	long status; /* HTTP status, 0 if no answer came */
 	const char *body; /* NUL-terminated, borrowed for the call; may be "" */
 	size_t len;
 	bool sent; /* false: it is certain that no byte of the request left */
 };
 
 /* answer is never NULL; err is NULL on an answer of whatever status. */
-typedef void http_fn(void *arg, const struct http_answer *answer,
-	const struct err *err);
+typedef void http_fn(
+	void *arg, const struct http_answer *answer, const struct err *err);
 
 bool http_new(struct event_base *base, struct http **ret_http,
 	struct err *err) WARN_UNUSED;

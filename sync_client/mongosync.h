@@ -16,7 +16,7 @@ bool mongosync_parse_progress(const char *body, size_t len,
 	struct sync_progress *ret_progress, struct err *err) WARN_UNUSED;
 /* The body of an answer to a POST: true is success; ERR_STEP carries error and
  * errorDescription, ERR_AGAIN means that it is not such an answer. */
-bool mongosync_parse_reply(const char *body, size_t len,
-	struct err *err) WARN_UNUSED;
+bool mongosync_parse_reply(
+	const char *body, size_t len, struct err *err) WARN_UNUSED;
 
 #endif

@@ -12,28 +12,29 @@
 
 struct sync_progress {
 	enum sync_phase phase;
-	bool can_write;          /* the destination was handed to applications */
+	bool can_write; /* the destination was handed to applications */
 	bool can_commit;
-	bool verifier;           /* an embedded verifier reports itself */
-	char id[128];            /* mongosyncID */
-	char coordinator[128];   /* coordinatorID */
-	char info[128];          /* what it is doing, in its own words */
-	char phase_text[32];     /* as received */
-	char oplog_left[64];     /* estimatedOplogTimeRemaining, its own words */
-	int64_t lag_s;           /* change application behind the source, s */
-	int64_t copied_bytes, total_bytes; /* of the initial copy; total global */
-	int64_t events_applied;  /* restarts at 0 with the process */
+	bool verifier; /* an embedded verifier reports itself */
+	char id[128]; /* mongosyncID */
+	char coordinator[128]; /* coordinatorID */
+	char info[128]; /* what it is doing, in its own words */
+	char phase_text[32]; /* as received */
+	char oplog_left[64]; /* estimatedOplogTimeRemaining, its own words */
+	int64_t lag_s; /* change application behind the source, s */
+	int64_t copied_bytes; /* of the initial copy, by this process */
+	int64_t total_bytes; /* of the initial copy, by all */
+	int64_t events_applied; /* restarts at 0 with the process */
 };
 
 /* err: ERR_AGAIN = no answer, or one that cannot be used (look again);
  * ERR_STEP = it answered and said no. */
-typedef void sync_progress_fn(void *arg, const struct sync_progress *progress,
-	const struct err *err);
+typedef void sync_progress_fn(
+	void *arg, const struct sync_progress *progress, const struct err *err);
 
 enum sync_reply {
-	SYNC_REPLY_DONE,    /* it said yes */
+	SYNC_REPLY_DONE, /* it said yes */
 	SYNC_REPLY_REFUSED, /* it said no: it certainly did not do it */
-	SYNC_REPLY_LOST,    /* no usable answer: it may have done it */
+	SYNC_REPLY_LOST, /* no usable answer: it may have done it */
 };
 
 typedef void sync_reply_fn(void *arg, enum sync_reply reply,

@@ -282,17 +282,11 @@ void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
-	/* First those who could still call a work, then the works. */
-	helpers_free(engine->env.helpers);
-	http_free(engine->env.http);
-	for (unsigned i = 0; i < engine->lane_count; i++)
-		for (unsigned j = 0; j < engine->lane[i].work_count; j++) {
-			engine->lane[i].work[j]->run.call = NULL;
-			engine->lane[i].work[j]->waiting = false;
-		}
 	for (unsigned i = 0; i < engine->lane_count; i++)
 		lane_drop_work(&engine->lane[i]);
 	free(engine->lane);
+	helpers_free(engine->env.helpers);
+	http_free(engine->env.http);
 	if (engine->flush)
 		event_free(engine->flush);
 	if (engine->request)
@@ -392,6 +386,17 @@ static int finish(struct engine *engine, struct err *err)
 	return code;
 }
 
+/* An operator's own command that was given up may still be running. */
+static void drain(struct engine *engine)
+{
+	int64_t until = sys_monotonic_ms() + DRAIN_MS;
+
+	for (unsigned i = 0; i < engine->lane_count; i++)
+		lane_drop_work(&engine->lane[i]);
+	while (engine->waiting && sys_monotonic_ms() < until)
+		(void)event_base_loop(engine->base, EVLOOP_ONCE);
+}
+
 int engine_run(struct engine *engine, struct err *err)
 {
 	const struct timeval tv = {.tv_usec = REQUEST_MS * 1000};
@@ -411,6 +416,7 @@ int engine_run(struct engine *engine, struct err *err)
 			if (event_base_loop(engine->base, EVLOOP_ONCE) != 0)
 				break;
 		}
+		drain(engine);
 	}
 	return finish(engine, err);
 }

@@ -88,7 +88,7 @@ static void answer(
 
 static void pump_soon(struct helpers *helpers)
 {
-	event_active(helpers->pump, 0, 0);
+	event_active(helpers->pump, EV_TIMEOUT, 0);
 }
 
 /* ---- one helper process ---- */
@@ -457,20 +457,11 @@ bool helpers_ask(struct helpers *helpers, const json_t *ask, int64_t timeout_ms,
 
 /* One that is being answered takes its helper with it: what nobody waits for
  * must not go on changing anything. */
-void helpers_forget(struct helpers *helpers, const void *arg)
+bool helpers_forget(struct helpers *helpers, const void *arg)
 {
-	struct question *question = STAILQ_FIRST(&helpers->waiting);
+	struct question *question, *next;
+	bool found = false;
 
-	while (question) {
-		struct question *after = STAILQ_NEXT(question, next);
-
-		if (question->arg == arg) {
-			STAILQ_REMOVE(
-				&helpers->waiting, question, question, next);
-			question_free(question);
-		}
-		question = after;
-	}
 	for (size_t i = 0; i < HELPERS_MAX; i++) {
 		struct slot *slot = &helpers->slot[i];
 
@@ -478,81 +469,93 @@ void helpers_forget(struct helpers *helpers, const void *arg)
 			continue;
 		question_free(take_ptr(slot->question));
 		slot_kill(slot);
+		found = true;
 	}
+	for (question = STAILQ_FIRST(&helpers->waiting); question;
+		question = next) {
+		next = STAILQ_NEXT(question, next);
+		if (question->arg != arg)
+			continue;
+		STAILQ_REMOVE(&helpers->waiting, question, question, next);
+		question_free(question);
+		found = true;
+	}
+	return found;
 }
 
-/* ---- where the executable is ---- */
-
-static bool find_beside_us(char *path, size_t size)
+/* Beside our own executable, so that a build tree works as it stands. */
+static bool find_helper(const char *path, char *ret_path, size_t size)
 {
-	char self[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	static const char *const beside[] = {
+		HELPER_NAME, "helper/" HELPER_NAME};
+	const char *from_env = getenv("SYNCUP_HELPER");
+	char self[PATH_MAX] = "";
 	char *slash;
 
-	if (len < 0)
-		return false;
-	self[len] = '\0';
-	slash = strrchr(self, '/');
-	if (!slash)
-		return false;
-	*slash = '\0';
-	return snprintf(path, size, "%s/" HELPER_NAME, self) < (int)size &&
-	       access(path, X_OK) == 0;
+	if (!path && from_env && from_env[0])
+		path = from_env;
+	if (path) {
+		(void)snprintf(ret_path, size, "%s", path);
+		return true;
+	}
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0 &&
+		(slash = strrchr(self, '/'))) {
+		*slash = '\0';
+		for (size_t i = 0; i < 2; i++) {
+			(void)snprintf(ret_path, size, "%.*s/%s",
+				(int)(size - 40), self, beside[i]);
+			if (access(ret_path, X_OK) == 0)
+				return true;
+		}
+	}
+	(void)snprintf(ret_path, size, "%s/%s", SYNCUP_LIBEXECDIR, HELPER_NAME);
+	return access(ret_path, X_OK) == 0;
 }
 
-static bool find_helper(
-	const char *path, char *ret_path, size_t size, struct err *err)
+static bool make_events(struct helpers *helpers)
 {
-	const char *given = path ? path : getenv("SYNCUP_HELPER");
+	helpers->pump = event_new(helpers->base, -1, 0, on_pump, helpers);
+	for (size_t i = 0; i < HELPERS_MAX; i++) {
+		struct slot *slot = &helpers->slot[i];
 
-	if (!given || !given[0]) {
-		if (find_beside_us(ret_path, size))
-			return true;
-		given = SYNCUP_LIBEXECDIR "/" HELPER_NAME;
+		slot->deadline =
+			event_new(helpers->base, -1, 0, on_deadline, slot);
+		if (!slot->deadline)
+			return false;
 	}
-	if (snprintf(ret_path, size, "%s", given) >= (int)size)
-		return err_set(err, ERR_CONFIG, "path too long: %.200s", given);
-	if (access(ret_path, X_OK) != 0)
-		return err_sys(err, ERR_CONFIG, errno,
-			"finding the helper executable %s", ret_path);
-	return true;
+	return helpers->pump != NULL;
 }
 
 bool helpers_new(struct event_base *base, const char *path,
 	struct helpers **ret_helpers, struct err *err)
 {
 	struct helpers *helpers = calloc(1, sizeof(*helpers));
-	bool made;
 
 	if (!helpers)
 		return err_set(err, ERR_BUG, "out of memory");
 	helpers->base = base;
 	STAILQ_INIT(&helpers->waiting);
-	helpers->pump = event_new(base, -1, 0, on_pump, helpers);
-	made = helpers->pump;
 	for (size_t i = 0; i < HELPERS_MAX; i++) {
-		struct slot *slot = &helpers->slot[i];
-
-		slot->helpers = helpers;
-		slot->pidfd = -1;
-		slot->deadline = event_new(base, -1, 0, on_deadline, slot);
-		made = made && slot->deadline;
+		helpers->slot[i].helpers = helpers;
+		helpers->slot[i].pidfd = -1;
 	}
-	if (made &&
-		find_helper(path, helpers->path, sizeof(helpers->path), err)) {
+	if (!make_events(helpers)) {
+		(void)err_set(err, ERR_BUG, "out of memory");
+	} else if (!find_helper(path, helpers->path, sizeof(helpers->path))) {
+		(void)err_set(err, ERR_CONFIG,
+			"%s is missing: install syncup whole, or set "
+			"SYNCUP_HELPER",
+			helpers->path);
+	} else {
 		*ret_helpers = helpers;
 		return true;
 	}
-	if (!made)
-		(void)err_set(err, ERR_BUG, "out of memory");
 	helpers_free(helpers);
 	return false;
 }
 
 void helpers_free(struct helpers *helpers)
 {
-	struct question *question;
-
 	if (!helpers)
 		return;
 	for (size_t i = 0; i < HELPERS_MAX; i++) {
@@ -565,7 +568,9 @@ void helpers_free(struct helpers *helpers)
 		if (slot->deadline)
 			event_free(slot->deadline);
 	}
-	while ((question = STAILQ_FIRST(&helpers->waiting))) {
+	while (!STAILQ_EMPTY(&helpers->waiting)) {
+		struct question *question = STAILQ_FIRST(&helpers->waiting);
+
 		STAILQ_REMOVE_HEAD(&helpers->waiting, next);
 		question_free(question);
 	}

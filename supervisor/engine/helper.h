@@ -55,7 +55,7 @@ void helpers_free(struct helpers *helpers); /* ends them; callbacks are not call
 bool helpers_ask(struct helpers *helpers, const json_t *ask,
 	int64_t timeout_ms, helper_fn *done, void *arg,
 	struct err *err) WARN_UNUSED;
-/* done for this arg will not be called any more. */
-void helpers_forget(struct helpers *helpers, const void *arg);
+/* done for this arg will not be called any more; false if it was not due. */
+bool helpers_forget(struct helpers *helpers, const void *arg);
 
 #endif

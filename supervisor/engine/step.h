@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "state/run_state.h"
+#include "supervisor/engine/child.h"
 #include "supervisor/engine/helper.h"
 #include "supervisor/plan/target.h"
 
@@ -54,7 +55,9 @@ struct step_run {
 	const struct run_step *past; /* what the journal knows of it */
 	json_t *saw;    /* goes into the next INTENT or DONE; see step_see() */
 	json_t *memory; /* kept between two looks of this supervisor only */
-	struct http_call *call; /* a request under way, so that it can end */
+	/* What is under way, so that it can be ended with the step. */
+	struct http_call *call;
+	struct child *child;
 	bool acted;     /* its act came back well, in this supervisor's life */
 	int64_t acted_ms; /* CLOCK_BOOTTIME of that */
 };

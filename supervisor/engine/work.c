@@ -390,6 +390,7 @@ static void woken(evutil_socket_t fd, short what, void *arg)
 		work->waiting = false;
 		work->lane->engine->waiting--;
 		work->run.call = NULL;
+		work->run.child = NULL;
 		if (work->orphan) {
 			free_work(work);
 			return;
@@ -432,21 +433,33 @@ struct work *work_new(struct lane_run *lane, enum work_mode mode,
 	return work;
 }
 
+/* Takes back what is under way; true if nobody will call any more. */
+static bool take_back(struct work *work)
+{
+	struct step_run *run = &work->run;
+
+	if (work->answered)
+		return true;
+	if (run->call)
+		http_cancel(run->call);
+	else if (run->child)
+		child_kill(run->child);
+	else if (!helpers_forget(run->env->helpers, run))
+		return false;
+	return true;
+}
+
 void work_drop(struct work *work)
 {
 	if (!work)
 		return;
-	if (work->waiting && !work->answered && work->run.call) {
-		/* A request can be taken back; then nobody calls. */
-		http_cancel(work->run.call);
-		work->run.call = NULL;
-		work->lane->engine->waiting--;
-		work->waiting = false;
+	if (work->waiting && !take_back(work)) {
+		work->orphan = true;
+		return;
 	}
 	if (work->waiting)
-		work->orphan = true;
-	else
-		free_work(work);
+		work->lane->engine->waiting--;
+	free_work(work);
 }
 
 void work_start(struct work *work)

@@ -129,33 +129,63 @@ static int escape_value(const char *text, size_t *ret_len)
 	return high * 16 + low < 0x80 ? high * 16 + low : -1;
 }
 
-/* How many bytes of text spell this byte: as it is, %XX, or escaped; or 0. */
-static size_t spells(const char *text, unsigned char byte)
+/* Where in the text a match may stand after some bytes of the secret.  There is
+ * a choice only with % and \, which may be themselves or begin a spelling. */
+#define WAYS_MAX 32u
+
+struct ways {
+	size_t at[WAYS_MAX];
+	unsigned count;
+};
+
+static void add_way(struct ways *ways, size_t at)
+{
+	unsigned i;
+
+	for (i = 0; i < ways->count; i++) {
+		if (ways->at[i] == at)
+			return;
+	}
+	if (ways->count < WAYS_MAX)
+		ways->at[ways->count++] = at;
+}
+
+/* A byte is spelt as it is, as %XX, or as a JSON string's escape. */
+static void add_spellings(
+	struct ways *ways, const char *text, size_t at, unsigned char byte)
 {
 	size_t len;
 
-	if ((unsigned char)text[0] == byte)
-		return 1;
-	if (percent_value(text) == byte)
-		return 3;
-	if (escape_value(text, &len) == byte)
-		return len;
-	return 0;
+	if ((unsigned char)text[at] == byte)
+		add_way(ways, at + 1);
+	if (text[at] == '%' && percent_value(text + at) == byte)
+		add_way(ways, at + 3);
+	if (text[at] == '\\' && escape_value(text + at, &len) == byte)
+		add_way(ways, at + len);
 }
 
+/* The length of what spells the secret at the start of text, or 0. */
 static size_t match(const char *text, const struct known *entry)
 {
-	const char *at = text;
-	size_t i;
+	struct ways now, next;
+	size_t i, longest = 0;
+	unsigned way;
 
-	for (i = 0; i < entry->len; i++) {
-		size_t step = spells(at, (unsigned char)entry->text[i]);
-
-		if (!step)
-			return 0;
-		at += step;
+	now.at[0] = 0;
+	now.count = 1;
+	for (i = 0; i < entry->len && now.count; i++) {
+		next.count = 0;
+		for (way = 0; way < now.count; way++)
+			add_spellings(&next, text, now.at[way],
+				(unsigned char)entry->text[i]);
+		now.count = next.count;
+		memcpy(now.at, next.at, next.count * sizeof(*next.at));
 	}
-	return (size_t)(at - text);
+	for (way = 0; way < now.count; way++) {
+		if (now.at[way] > longest)
+			longest = now.at[way];
+	}
+	return longest;
 }
 
 static void mark_list(const char *text, size_t at, int first, char *marks)

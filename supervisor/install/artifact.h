@@ -32,6 +32,7 @@ bool sha256_file(
  * (ERR_CONFIG, one clear sentence with the member): unreadable archive, other
  * sha256 than expected, absolute path, "..", link that leads out, device,
  * too large, no executable file of that name, a --version without a version.
+ * sha256 may be NULL: not known before.
  */
 bool artifact_inspect(const char *path, const char *sha256, const char *name,
 	struct artifact_info *ret_info, struct err *err) WARN_UNUSED;
@@ -42,8 +43,8 @@ bool artifact_inspect(const char *path, const char *sha256, const char *name,
  * bin/<name> is the executable, syncs every file and directory and renames to
  * <root>/versions/<version>.  Removes older .partial-<version>-* first. Already
  * there with the same executable is success.  ENOSPC and failing syncs are
- * ERR_STORAGE.  Files keep their mode bits less write for others; directories
- * 0755.
+ * ERR_STORAGE.  Files keep their mode bits less write for group and others
+ * and less set-id; directories 0755.  Digests may be NULL.
  */
 bool artifact_unpack(const char *path, const char *sha256,
 	const char *binary_sha256, const char *name, const char *root,
@@ -55,7 +56,7 @@ bool artifact_check(const char *root, const char *version, const char *name,
 	const char *binary_sha256, struct err *err) WARN_UNUSED;
 
 /* Runs `path --version` (5 s, stdin /dev/null, at most 64 KiB of output) and
- * takes the first N.N.N from stdout, then from stderr. */
+ * takes the first N.N.N from stdout, then, if it exits 0, from stderr. */
 bool version_of_binary(const char *path, char ret_version[VERSION_MAX],
 	struct err *err) WARN_UNUSED;
 bool version_is_valid(const char *version); /* N.N.N with an optional -word */

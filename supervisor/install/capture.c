@@ -8,16 +8,18 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "state/cleanup.h"
 #include "state/sys.h"
+
+enum { LOOK_MS = 10 };
 
 struct stream {
 	char *text;
@@ -67,6 +69,7 @@ static void child_exec(
 	static const struct rlimit no_core = {0, 0};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	char *const *argv = (char *const *)spec->argv;
+	char path[64];
 
 	/* our death must not leave it behind */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -88,9 +91,11 @@ static void child_exec(
 			(void)execvp(argv[0], argv);
 		return;
 	}
-	/* the interpreter of a script opens it again */
+	/* by a name, because valgrind knows no fexecve(); and the interpreter
+	 * of a script opens it again */
 	(void)fcntl(spec->fd, F_SETFD, 0);
-	(void)fexecve(spec->fd, argv, environ);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", spec->fd);
+	(void)execve(path, argv, environ);
 }
 
 /* Reads what is there; at the end closes. */
@@ -117,26 +122,34 @@ static void drain(struct stream *stream)
 	}
 }
 
+/* It stays a zombie, so that its number cannot become another's. */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
+		       0 &&
+	       info.si_pid == pid;
+}
+
 /* True if it ended before the deadline.  Its end counts, not that of its
  * output: something that it left running may hold the pipes. */
-static bool watch(int pidfd, struct stream streams[2], int deadline_ms)
+static bool watch(pid_t pid, struct stream streams[2], int deadline_ms)
 {
 	int64_t end = sys_monotonic_ms() + deadline_ms;
-	bool has_ended = false;
+	bool is_over = false;
 
-	while (!has_ended) {
+	while (!is_over) {
 		struct pollfd polls[] = {
-			{.fd = pidfd, .events = POLLIN},
 			{.fd = streams[0].fd, .events = POLLIN},
 			{.fd = streams[1].fd, .events = POLLIN},
 		};
-		int64_t left = end - sys_monotonic_ms();
 
-		if (left <= 0)
+		if (sys_monotonic_ms() >= end)
 			return false;
-		if (poll(polls, 3, (int)left) < 0 && errno != EINTR)
+		if (poll(polls, 2, LOOK_MS) < 0 && errno != EINTR)
 			return false;
-		has_ended = polls[0].revents != 0;
+		is_over = has_ended(pid); /* then drain what it said last */
 		drain(&streams[0]);
 		drain(&streams[1]);
 	}
@@ -153,16 +166,14 @@ static bool stream_init(struct stream *stream, int *fd)
 static bool parent_watch(pid_t pid, const struct capture_spec *spec,
 	struct pipes *pipes, struct capture *capture, struct err *err)
 {
-	_cleanup_fd_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
-	bool ok = pidfd >= 0;
+	bool ok = stream_init(&streams[0], &pipes->out[0]);
 
-	ok = stream_init(&streams[0], &pipes->out[0]) && ok;
 	ok = stream_init(&streams[1], &pipes->diag[0]) && ok;
 	capture->out = streams[0].text;
 	capture->diag = streams[1].text;
 	if (ok)
-		capture->is_late = !watch(pidfd, streams, spec->deadline_ms);
+		capture->is_late = !watch(pid, streams, spec->deadline_ms);
 	else
 		(void)err_sys(err, ERR_STEP, errno, "watching a child");
 	close_fd(&streams[0].fd);

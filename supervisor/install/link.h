@@ -45,7 +45,9 @@ bool link_point(const struct link_spec *link, const char *version,
  * the link to it. */
 bool link_hold(const struct link_spec *link, const char *run,
 	struct err *err) WARN_UNUSED;
-/* Removes the run's hold directory if no link of `links` points to it. */
+/* Removes the run's hold directory, unless a link leads to it: one that was
+ * turned by link_point(), link_hold() or adopt() (noted below
+ * <root>/.syncup/links), or one in <root> or <root>/<lane>. */
 bool link_hold_remove(
 	const char *root, const char *run, struct err *err) WARN_UNUSED;
 /* Can we replace it?  ERR_CONFIG: directory not writable, or the path belongs
@@ -57,20 +59,23 @@ bool link_check_writable(
  * e.g. /proc/PID/exe of the running process) becomes
  * versions/<version>/bin/<name> (a hard link where possible, so that its inode
  * stays; else a synced copy, made under a .partial- name and renamed), and then
- * link->path, plain or absent, becomes a link to it.  Repeating it after a kill
+ * link->path, plain or absent, becomes a link to it.  A plain file there with
+ * other contents than exe is kept as <path>.before-syncup.  A link that is a
+ * hold or leads to another version stays as it is.  Repeating it after a kill
  * anywhere is harmless. */
 bool adopt(const struct link_spec *link, const char *version, const char *exe,
 	struct err *err) WARN_UNUSED;
-/* The way back: path is a plain file again (hard link or copy, then rename);
+/* The way back: path is a plain file again (hard link or copy, then rename),
+ * and a directory's link, which was absent before, is removed;
  * versions/<version> stays. */
 bool unadopt(const struct link_spec *link, const char *version,
 	struct err *err) WARN_UNUSED;
 
 /* Removes versions but the `keep` newest and those in `needed`
- * (NULL-terminated), those any link in `links`' directory names, and those that
- * a running process executes
- * (/proc/<pid>/exe) or a claim on this root names.  Also .partial-* older than
- * a day. *ret_removed (freed by the caller) says what went, comma separated. */
+ * (NULL-terminated), those any link leads to (see link_hold_remove()), and
+ * those that a running process executes (/proc/<pid>/exe, by inode) or a claim
+ * on this root names.  Also .partial-* older than a day.  *ret_removed (freed
+ * by the caller) says what went, comma separated; "" if nothing did. */
 bool prune_versions(const char *root, const char *const *needed, unsigned keep,
 	char **ret_removed, struct err *err) WARN_UNUSED;
 

@@ -50,10 +50,13 @@ static int newest_first(const void *a, const void *b)
 
 static bool list_versions(struct prune *prune, struct err *err)
 {
-	int fd = dup(prune->versions_fd);
+	int fd = openat(
+		prune->versions_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
+	if (!list && fd >= 0)
+		(void)close(fd);
 	if (!list)
 		return err_sys(err, ERR_STEP, errno, "reading %s/versions",
 			prune->root);

@@ -226,7 +226,7 @@ bool artifact_unpack(const char *path, const char *sha256,
 		.version = version,
 		.binary_sha256 = binary_sha256};
 	struct err why = {0};
-	bool was_there;
+	bool was_there = false;
 
 	if (!version_is_valid(version) || !files_name_is_plain(name))
 		return err_set(err, ERR_CONFIG,

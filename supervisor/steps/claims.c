@@ -7,6 +7,7 @@
 #include "state/cleanup.h"
 #include "state/sys.h"
 #include "supervisor/install/claim.h"
+#include "supervisor/steps/copies.h"
 #include "supervisor/steps/steps.h"
 
 static const char *claim_name(const struct target *target)
@@ -134,6 +135,10 @@ bool do_release(struct step_run *run, struct err *err)
 {
 	const struct target *target = NULL;
 
+	/* However the lane ended, its copy is not waited for any more. */
+	if (!copies_settle(run->env->fleet, run->env->state->run,
+		    run->lane->name, err))
+		return false;
 	while ((target = next_claimed(run, target)))
 		if (!claim_remove(run->env->fleet->install_root,
 			    claim_name(target), run->env->state->run, err))

@@ -9,7 +9,6 @@
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/install/artifact.h"
-#include "supervisor/steps/copies.h"
 #include "supervisor/steps/steps.h"
 
 enum {
@@ -88,10 +87,8 @@ static void delivered(void *arg, const struct child_end *end)
 
 bool see_delivered(struct step_run *run, struct err *err)
 {
-	struct child *child;
-
 	return child_work(run->env->base, check_delivered, run, CHECK_MS,
-		delivered, run, &child, err);
+		delivered, run, &run->child, err);
 }
 
 static int unpack(void *arg, int fd)
@@ -108,10 +105,8 @@ static int unpack(void *arg, int fd)
 
 bool do_deliver(struct step_run *run, struct err *err)
 {
-	struct child *child;
-
 	return child_work(run->env->base, unpack, run,
-		run->stage->patience_s * 1000, acted_by_child, run, &child,
+		run->stage->patience_s * 1000, acted_by_child, run, &run->child,
 		err);
 }
 
@@ -165,10 +160,8 @@ static int adopt_what_runs(void *arg, int fd)
 
 bool do_adopt(struct step_run *run, struct err *err)
 {
-	struct child *child;
-
 	return child_work(run->env->base, adopt_what_runs, run, CHECK_MS,
-		acted_by_child, run, &child, err);
+		acted_by_child, run, &run->child, err);
 }
 
 bool see_unadopted(struct step_run *run, struct err *err)
@@ -198,10 +191,8 @@ static int give_back(void *arg, int fd)
 
 bool do_unadopt(struct step_run *run, struct err *err)
 {
-	struct child *child;
-
 	return child_work(run->env->base, give_back, run, CHECK_MS,
-		acted_by_child, run, &child, err);
+		acted_by_child, run, &run->child, err);
 }
 
 bool see_held(struct step_run *run, struct err *err)
@@ -269,17 +260,13 @@ static int tidy(void *arg, int fd)
 	_cleanup_free_ char *removed = NULL;
 	struct err err = {0};
 	bool ok = prune_versions(fleet->install_root, needed,
-			fleet->keep_versions, &removed, &err) &&
-		  copies_settle(fleet, run->env->state->run, run->lane->name,
-			  &err);
+			fleet->keep_versions, &removed, &err);
 
 	return tell(fd, ok, &err);
 }
 
 bool do_settle(struct step_run *run, struct err *err)
 {
-	struct child *child;
-
 	return child_work(run->env->base, tidy, run, CHECK_MS, acted_by_child,
-		run, &child, err);
+		run, &run->child, err);
 }

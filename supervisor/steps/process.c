@@ -350,7 +350,6 @@ static void up_gone(struct step_run *run, const struct process_seen *seen)
 static void up(void *arg, const struct process_seen *seen)
 {
 	struct step_run *run = arg;
-	struct child *child;
 	struct err err = {0};
 
 	if (seen->view == PROCESS_UNKNOWN) {
@@ -368,7 +367,7 @@ static void up(void *arg, const struct process_seen *seen)
 	if (!seen->exe_known || is_version(run, seen))
 		right_version(run);
 	else if (!child_work(run->env->base, tell_version, run, VERSION_MS,
-			 version_told, run, &child, &err))
+			 version_told, run, &run->child, &err))
 		step_saw_err(run, &err);
 }
 

@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=${BUILD:?the build tree}
 DATABASE=${DATABASE:-$(dirname "$BUILD")/database}
-DIST=$BUILD/tests/refsync/dist
+DIST=${DIST:-$BUILD/tests/refsync/dist}
 SYNCUP=$BUILD/supervisor/syncup
 SECRET='c4n4ry%21pass' # a password that must never be seen outside config files
 SECRET_PLAIN='c4n4ry!pass'
@@ -212,7 +212,10 @@ pid_of() {
 	for file in $(grep -lzxF -e "$W/$1.conf" /proc/[0-9]*/cmdline 2>/dev/null); do
 		pid=${file#/proc/}
 		pid=${pid%/cmdline}
-		[ "$(basename "$(readlink "/proc/$pid/exe" 2>/dev/null)")" = mongosync ] || continue
+		case $(readlink "/proc/$pid/exe" 2>/dev/null) in
+		*/mongosync | *"/mongosync (deleted)" | */elsewhere) ;;
+		*) continue ;;
+		esac
 		printf '%s\n' "$pid"
 		return
 	done
@@ -268,4 +271,16 @@ expect_back() { # every process on FROM and RUNNING
 
 expect_no_claims() {
 	[ -z "$(find "$W/root/.syncup/claims" -type f 2>/dev/null)" ] || fail "claims are left"
+}
+
+# kill_at STAGE: runs the supervisor until that stage's first INTENT is in the
+# journal, then SIGKILL to it alone
+kill_at() {
+	local pid
+	"$SYNCUP" run "$W/fleet.yaml" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null &
+	pid=$!
+	until_true 60 grep -qs "\"kind\":\"intent\".*\"step\":\"$1\"" "$W/state/test/run.journal" ||
+		fail "stage $1 was not reached"
+	kill -KILL $pid 2>/dev/null || true
+	wait $pid 2>/dev/null || true
 }

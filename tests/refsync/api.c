@@ -453,6 +453,7 @@ void api_free(struct api *api)
 		reply_drop(api->calls->request);
 		call_free(api->calls);
 	}
+	reply_drop_all();
 	if (api->silence)
 		event_free(api->silence);
 	evhttp_free(api->http);

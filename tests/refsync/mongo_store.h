@@ -38,6 +38,7 @@ bool mongo_read_docs(struct store *store, const struct range *range,
 bool mongo_write_docs(struct store *store, struct name name,
 	const struct batch *batch, size_t first, size_t count, struct err *err);
 /* store_mongo_changes.c */
+bool mongo_first_change(struct store *store, int64_t *ret_seq, struct err *err);
 bool mongo_last_change(struct store *store, int64_t *ret_seq, struct err *err);
 bool mongo_read_changes(struct store *store, int64_t after, size_t max,
 	struct batch *ret, struct err *err);

@@ -204,6 +204,21 @@ static bool move_on(struct worker *worker, struct err *err)
 	return metadata_save(m, err);
 }
 
+/* A log whose front was cut off behind our back has rolled over. */
+static bool check_gap(
+	struct worker *worker, const struct batch *batch, struct err *err)
+{
+	int64_t position = metadata_position(&worker->metadata), first;
+
+	if (!position || !batch->count || batch->first_seq == position + 1)
+		return true;
+	if (!worker->source->ops->first_change(worker->source, &first, err))
+		return false;
+	return first <= position + 1 ||
+	       err_set(err, ERR_CONFIG,
+		       "resume point may no longer be in the oplog");
+}
+
 bool phase_apply(struct worker *worker, struct err *err)
 {
 	struct metadata *m = &worker->metadata;
@@ -214,6 +229,10 @@ bool phase_apply(struct worker *worker, struct err *err)
 	if (!worker->source->ops->read_changes(worker->source,
 		    metadata_position(m), CHANGES_AT_ONCE, &batch, err))
 		return false;
+	if (!check_gap(worker, &batch, err)) {
+		batch_done(&batch);
+		return false;
+	}
 	worker->caught_up = batch.count < CHANGES_AT_ONCE;
 	worker->drained = !batch.count;
 	if (worker->drained) {

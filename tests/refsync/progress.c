@@ -53,7 +53,7 @@ static json_t *make_oplog_estimate(void)
 {
 	long minutes = setting(SET_OPLOG_MINUTES);
 
-	if (minutes > 72 * 60)
+	if (minutes > 72L * 60)
 		return json_string("more than 72 hours");
 	if (minutes >= 120)
 		return json_sprintf("%ld hours", minutes / 60);

@@ -114,7 +114,27 @@ struct huge {
 	struct evhttp_request *request;
 	struct event *timer;
 	long chunks;
+	struct huge *next, **link;
 };
+
+static struct huge *huges;
+
+static void huge_free(struct huge *huge)
+{
+	*huge->link = huge->next;
+	if (huge->next)
+		huge->next->link = huge->link;
+	event_free(huge->timer);
+	free(huge);
+}
+
+void reply_drop_all(void)
+{
+	while (huges) {
+		reply_drop(huges->request);
+		huge_free(huges);
+	}
+}
 
 static void on_huge(evutil_socket_t fd, short what, void *arg)
 {
@@ -129,8 +149,7 @@ static void on_huge(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!connection || huge->chunks <= 0) {
 		evhttp_send_reply_end(huge->request);
-		event_free(huge->timer);
-		free(huge);
+		huge_free(huge);
 		return;
 	}
 	memset(filler, 'x', sizeof(filler));
@@ -159,7 +178,13 @@ void reply_huge(
 
 	if (!huge || !out)
 		abort();
-	*huge = (struct huge){request, NULL, mb * ((1 << 20) / CHUNK)};
+	*huge = (struct huge){.request = request,
+		.chunks = mb * ((1 << 20) / CHUNK),
+		.next = huges,
+		.link = &huges};
+	if (huges)
+		huges->link = &huge->next;
+	huges = huge;
 	huge->timer = event_new(base, -1, 0, on_huge, huge);
 	(void)evbuffer_add(out, start, sizeof(start) - 1);
 	evhttp_send_reply_start(request, 200, NULL);

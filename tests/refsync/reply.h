@@ -26,5 +26,7 @@ void reply_huge(
 void reply_close(struct evhttp_request *request, bool reset);
 /* For the end: frees a request whose client is gone. */
 void reply_drop(struct evhttp_request *request);
+/* The same for huge answers that are still on their way. */
+void reply_drop_all(void);
 
 #endif

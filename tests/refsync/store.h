@@ -34,7 +34,7 @@ struct range { /* of _id, both ends inclusive */
 
 struct batch { /* documents in the order of _id, or changes in theirs */
 	size_t count;
-	int64_t last_seq; /* of a non-empty batch of changes */
+	int64_t first_seq, last_seq; /* of a non-empty batch of changes */
 	int64_t last_time; /* seconds, if the writer gave one; else 0 */
 	void *docs;
 	void (*docs_free)(struct batch *batch);
@@ -76,6 +76,8 @@ struct store_ops {
 	 * already, from an interrupted copy, are replaced */
 	bool (*write_docs)(struct store *, struct name, const struct batch *,
 		size_t first, size_t count, struct err *);
+	/* the ends of the change log; 0 when it is empty */
+	bool (*first_change)(struct store *, int64_t *ret_seq, struct err *);
 	bool (*last_change)(struct store *, int64_t *ret_seq, struct err *);
 	bool (*read_changes)(struct store *, int64_t after, size_t max,
 		struct batch *ret, struct err *);

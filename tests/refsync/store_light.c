@@ -8,26 +8,23 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "state/cleanup.h"
+#include "tests/refsync/light_file.h"
 #include "tests/refsync/settings.h"
 #include "tests/refsync/store.h"
 
 #define SYNTHETIC "synthetic"
-#define PATH_SIZE 4096
-#define SUFFIX ".ndjson"
 #define DOC_BYTES 100 /* what a document is said to have */
 
 struct light {
 	struct store store;
-	char dir[PATH_SIZE / 4];
+	char dir[LIGHT_PATH / 4];
 };
 
 static struct light *light_of(struct store *store)
@@ -38,157 +35,6 @@ static struct light *light_of(struct store *store)
 static bool is_synthetic(struct name name)
 {
 	return !strcmp(name.db, SYNTHETIC);
-}
-
-static bool make_path(const struct light *light, struct name name,
-	const char *end, char *path, struct err *err)
-{
-	if (strchr(name.db, '/') || name.db[0] == '.' ||
-		strchr(name.coll, '/') || name.coll[0] == '.' ||
-		snprintf(path, PATH_SIZE, "%s/%s/%s%s%s", light->dir, name.db,
-			name.coll, SUFFIX, end) >= PATH_SIZE)
-		return err_set(err, ERR_CONFIG, "not a file name: %s.%s",
-			name.db, name.coll);
-	return true;
-}
-
-static bool lock_dir(const struct light *light, int *ret_fd, struct err *err)
-{
-	char path[PATH_SIZE];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s/.lock", light->dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, ERR_AGAIN, errno, "opening %s", path);
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR) {
-			(void)close(fd);
-			return err_sys(
-				err, ERR_AGAIN, errno, "locking %s", path);
-		}
-	*ret_fd = fd;
-	return true;
-}
-
-/* Numbers before texts before the rest, as a server would. */
-static int compare_ids(const json_t *a, const json_t *b)
-{
-	_cleanup_free_ char *left = NULL;
-	_cleanup_free_ char *right = NULL;
-
-	if (json_is_number(a) && json_is_number(b)) {
-		double x = json_number_value(a), y = json_number_value(b);
-
-		return (x > y) - (x < y);
-	}
-	if (json_is_number(a) != json_is_number(b))
-		return json_is_number(a) ? -1 : 1;
-	if (json_is_string(a) && json_is_string(b))
-		return strcmp(json_string_value(a), json_string_value(b));
-	if (json_is_string(a) != json_is_string(b))
-		return json_is_string(a) ? -1 : 1;
-	left = json_dumps(a, JSON_COMPACT | JSON_SORT_KEYS);
-	right = json_dumps(b, JSON_COMPACT | JSON_SORT_KEYS);
-	return strcmp(left ? left : "", right ? right : "");
-}
-
-static bool read_file(struct light *light, struct name name, json_t **ret_docs,
-	struct err *err)
-{
-	_cleanup_json_ json_t *docs = json_array();
-	_cleanup_free_ char *line = NULL;
-	char path[PATH_SIZE];
-	size_t size = 0;
-	FILE *file;
-
-	if (!make_path(light, name, "", path, err))
-		return false;
-	file = fopen(path, "re");
-	if (!file && errno != ENOENT)
-		return err_sys(err, ERR_AGAIN, errno, "opening %s", path);
-	while (file && getline(&line, &size, file) > 0)
-		if (json_array_append_new(
-			    docs, json_loads(line, JSON_ALLOW_NUL, NULL)) < 0) {
-			(void)fclose(file);
-			return err_set(err, ERR_CONFIG, "bad line in %s", path);
-		}
-	if (file)
-		(void)fclose(file);
-	*ret_docs = take_ptr(docs);
-	return true;
-}
-
-static bool write_file(struct light *light, struct name name,
-	const json_t *docs, struct err *err)
-{
-	char path[PATH_SIZE], temporary[PATH_SIZE], dir[PATH_SIZE];
-	bool ok = true;
-	size_t i;
-	json_t *doc;
-	FILE *file;
-
-	if (!make_path(light, name, "", path, err) ||
-		!make_path(light, name, ".tmp", temporary, err))
-		return false;
-	(void)snprintf(dir, sizeof(dir), "%s/%s", light->dir, name.db);
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return err_sys(err, ERR_AGAIN, errno, "making %s", dir);
-	file = fopen(temporary, "we");
-	if (!file)
-		return err_sys(err, ERR_AGAIN, errno, "opening %s", temporary);
-	json_array_foreach (docs, i, doc)
-		ok = json_dumpf(doc, file, JSON_COMPACT | JSON_SORT_KEYS) ==
-			     0 &&
-		     fputc('\n', file) != EOF && ok;
-	ok = fclose(file) == 0 && ok;
-	if (!ok || rename(temporary, path) < 0)
-		return err_sys(err, ERR_AGAIN, errno, "writing %s", path);
-	return true;
-}
-
-/* Where id is, or would have to be inserted. */
-static size_t find_place(const json_t *docs, const json_t *id, bool *ret_found)
-{
-	size_t low = 0, high = json_array_size(docs);
-
-	*ret_found = false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = compare_ids(
-			json_object_get(json_array_get(docs, middle), "_id"),
-			id);
-
-		if (order == 0) {
-			*ret_found = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static void put_doc(json_t *docs, json_t *doc)
-{
-	bool found;
-	size_t i = find_place(docs, json_object_get(doc, "_id"), &found);
-
-	if (found)
-		(void)json_array_set(docs, i, doc);
-	else
-		(void)json_array_insert(docs, i, doc);
-}
-
-static void remove_doc(json_t *docs, const json_t *id)
-{
-	bool found;
-	size_t i = find_place(docs, id, &found);
-
-	if (found)
-		(void)json_array_remove(docs, i);
 }
 
 static void light_free(struct store *store)
@@ -247,7 +93,7 @@ static bool light_collections(
 	struct store *store, const char *db, json_t **ret, struct err *err)
 {
 	struct light *light = light_of(store);
-	char path[PATH_SIZE];
+	char path[LIGHT_PATH];
 	struct dirent *entry;
 	DIR *dir;
 
@@ -261,9 +107,9 @@ static bool light_collections(
 	(void)snprintf(path, sizeof(path), "%s/%s", light->dir, db);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
-		char *suffix = strstr(entry->d_name, SUFFIX);
+		char *suffix = strstr(entry->d_name, LIGHT_SUFFIX);
 
-		if (!suffix || strcmp(suffix, SUFFIX) != 0)
+		if (!suffix || strcmp(suffix, LIGHT_SUFFIX) != 0)
 			continue;
 		*suffix = '\0';
 		add_collection(*ret, (struct name){db, entry->d_name});
@@ -279,8 +125,8 @@ static bool light_shards(struct store *store, json_t **ret, struct err *err)
 	size_t i;
 	json_t *doc;
 
-	if (!read_file(light_of(store), (struct name){"config", "shards"},
-		    &docs, err))
+	if (!light_file_read(light_of(store)->dir,
+		    (struct name){"config", "shards"}, &docs, err))
 		return false;
 	*ret = json_array();
 	json_array_foreach (docs, i, doc)
@@ -291,7 +137,7 @@ static bool light_shards(struct store *store, json_t **ret, struct err *err)
 static bool light_read(
 	struct store *store, struct name name, json_t **ret, struct err *err)
 {
-	return read_file(light_of(store), name, ret, err);
+	return light_file_read(light_of(store)->dir, name, ret, err);
 }
 
 static bool light_put(struct store *store, struct name name, const json_t *doc,
@@ -301,10 +147,11 @@ static bool light_put(struct store *store, struct name name, const json_t *doc,
 	_cleanup_json_ json_t *docs = NULL;
 	_cleanup_fd_ int lock = -1;
 
-	if (!lock_dir(light, &lock, err) || !read_file(light, name, &docs, err))
+	if (!light_file_lock(light->dir, &lock, err) ||
+		!light_file_read(light->dir, name, &docs, err))
 		return false;
-	put_doc(docs, (json_t *)doc);
-	return write_file(light, name, docs, err);
+	light_file_put(docs, (json_t *)doc);
+	return light_file_write(light->dir, name, docs, err);
 }
 
 static bool light_create(struct store *store, struct name name, struct err *err)
@@ -315,9 +162,9 @@ static bool light_create(struct store *store, struct name name, struct err *err)
 
 	if (is_synthetic(name))
 		return true;
-	return lock_dir(light, &lock, err) &&
-	       read_file(light, name, &docs, err) &&
-	       write_file(light, name, docs, err);
+	return light_file_lock(light->dir, &lock, err) &&
+	       light_file_read(light->dir, name, &docs, err) &&
+	       light_file_write(light->dir, name, docs, err);
 }
 
 static bool remove_file(const char *path, struct err *err)
@@ -328,7 +175,7 @@ static bool remove_file(const char *path, struct err *err)
 
 static bool remove_dir(const char *path, struct err *err)
 {
-	char inner[PATH_SIZE + 256];
+	char inner[LIGHT_PATH + 256];
 	struct dirent *entry;
 	bool ok = true;
 	DIR *dir = opendir(path);
@@ -351,12 +198,12 @@ static bool light_drop(struct store *store, struct name name, struct err *err)
 {
 	struct light *light = light_of(store);
 	_cleanup_fd_ int lock = -1;
-	char path[PATH_SIZE];
+	char path[LIGHT_PATH];
 
-	if (!make_path(light,
+	if (!light_file_path(light->dir,
 		    (struct name){name.db, name.coll ? name.coll : "all"}, "",
 		    path, err) ||
-		!lock_dir(light, &lock, err))
+		!light_file_lock(light->dir, &lock, err))
 		return false;
 	if (name.coll)
 		return remove_file(path, err);
@@ -364,23 +211,18 @@ static bool light_drop(struct store *store, struct name name, struct err *err)
 	return remove_dir(path, err);
 }
 
-static void add_synthetic_range(json_t *ranges, long from, long upto)
-{
-	(void)json_array_append_new(
-		ranges, json_pack("{s:I, s:I, s:I}", "from", (json_int_t)from,
-				"upto", (json_int_t)upto, "docs",
-				(json_int_t)(upto - from + 1)));
-}
-
 static bool synthetic_ranges(long docs, json_t **ret, int64_t *ret_bytes)
 {
-	long count = setting(SET_SYNTHETIC_DOCS);
+	json_int_t count = setting(SET_SYNTHETIC_DOCS), here;
 
 	*ret = json_array();
-	for (long from = 1; from <= count; from += docs)
-		add_synthetic_range(*ret, from,
-			from + docs > count ? count : from + docs - 1);
-	*ret_bytes = DOC_BYTES * (int64_t)count;
+	for (json_int_t from = 1; from <= count; from += here) {
+		here = docs < count - from + 1 ? docs : count - from + 1;
+		(void)json_array_append_new(
+			*ret, json_pack("{s:I, s:I, s:I}", "from", from, "upto",
+				      from + here - 1, "docs", here));
+	}
+	*ret_bytes = DOC_BYTES * count;
 	return true;
 }
 
@@ -401,7 +243,7 @@ static bool light_ranges(struct store *store, struct name name, long docs,
 
 	if (is_synthetic(name))
 		return synthetic_ranges(docs, ret, ret_bytes);
-	if (!read_file(light_of(store), name, &all, err))
+	if (!light_file_read(light_of(store)->dir, name, &all, err))
 		return false;
 	*ret = json_array();
 	json_array_foreach (all, i, doc) {
@@ -427,15 +269,8 @@ static void free_docs(struct batch *batch)
 
 static bool is_in_range(const struct range *range, const json_t *id)
 {
-	return compare_ids(id, range->from) >= 0 &&
-	       compare_ids(id, range->upto) <= 0;
-}
-
-/* Nobody looks into them: only their number counts. */
-static void read_synthetic(const struct range *range, struct batch *ret)
-{
-	ret->count = (size_t)(json_integer_value(range->upto) -
-			      json_integer_value(range->from) + 1);
+	return light_file_compare(id, range->from) >= 0 &&
+	       light_file_compare(id, range->upto) <= 0;
 }
 
 static bool light_read_docs(struct store *store, const struct range *range,
@@ -446,12 +281,13 @@ static bool light_read_docs(struct store *store, const struct range *range,
 	size_t i;
 	json_t *doc, *docs;
 
-	if (is_synthetic(range->name)) {
-		*ret = (struct batch){0};
-		read_synthetic(range, ret);
+	if (is_synthetic(range->name)) { /* nobody looks into them */
+		*ret = (struct batch){
+			.count = (size_t)(json_integer_value(range->upto) -
+					  json_integer_value(range->from) + 1)};
 		return true;
 	}
-	if (!read_file(light_of(store), range->name, &all, err))
+	if (!light_file_read(light_of(store)->dir, range->name, &all, err))
 		return false;
 	batch.docs = docs = json_array();
 	json_array_foreach (all, i, doc) {
@@ -473,11 +309,12 @@ static bool light_write_docs(struct store *store, struct name name,
 
 	if (is_synthetic(name))
 		return true;
-	if (!lock_dir(light, &lock, err) || !read_file(light, name, &docs, err))
+	if (!light_file_lock(light->dir, &lock, err) ||
+		!light_file_read(light->dir, name, &docs, err))
 		return false;
 	for (size_t i = first; i < first + count; i++)
-		put_doc(docs, json_array_get(batch->docs, i));
-	return write_file(light, name, docs, err);
+		light_file_put(docs, json_array_get(batch->docs, i));
+	return light_file_write(light->dir, name, docs, err);
 }
 
 static const struct name change_log = {CHANGES_DATABASE, CHANGES_COLLECTION};
@@ -491,17 +328,31 @@ static int64_t sequence_of(const json_t *change)
 		    : json_integer_value(id);
 }
 
-static bool light_last_change(
-	struct store *store, int64_t *ret_seq, struct err *err)
+static bool edge_change(
+	struct store *store, bool last, int64_t *ret_seq, struct err *err)
 {
 	_cleanup_json_ json_t *all = NULL;
 	size_t count;
 
-	if (!read_file(light_of(store), change_log, &all, err))
+	if (!light_file_read(light_of(store)->dir, change_log, &all, err))
 		return false;
 	count = json_array_size(all);
-	*ret_seq = count ? sequence_of(json_array_get(all, count - 1)) : 0;
+	*ret_seq =
+		count ? sequence_of(json_array_get(all, last ? count - 1 : 0))
+		      : 0;
 	return true;
+}
+
+static bool light_first_change(
+	struct store *store, int64_t *ret_seq, struct err *err)
+{
+	return edge_change(store, false, ret_seq, err);
+}
+
+static bool light_last_change(
+	struct store *store, int64_t *ret_seq, struct err *err)
+{
+	return edge_change(store, true, ret_seq, err);
 }
 
 static bool light_read_changes(struct store *store, int64_t after, size_t max,
@@ -512,7 +363,7 @@ static bool light_read_changes(struct store *store, int64_t after, size_t max,
 	size_t i;
 	json_t *change, *docs;
 
-	if (!read_file(light_of(store), change_log, &all, err))
+	if (!light_file_read(light_of(store)->dir, change_log, &all, err))
 		return false;
 	batch.docs = docs = json_array();
 	json_array_foreach (all, i, change) {
@@ -520,6 +371,8 @@ static bool light_read_changes(struct store *store, int64_t after, size_t max,
 			continue;
 		(void)json_array_append(docs, change);
 		batch.last_seq = sequence_of(change);
+		if (!batch.count)
+			batch.first_seq = batch.last_seq;
 		batch.last_time =
 			json_integer_value(json_object_get(change, "ts"));
 		batch.count++;
@@ -541,13 +394,13 @@ static bool apply_change(
 	if (!op || !dot || (size_t)(dot - ns) >= sizeof(db))
 		return err_set(err, ERR_CONFIG, "bad event in the change log");
 	(void)snprintf(db, sizeof(db), "%.*s", (int)(dot - ns), ns);
-	if (!read_file(light, name, &docs, err))
+	if (!light_file_read(light->dir, name, &docs, err))
 		return false;
 	if (*op == 'd')
-		remove_doc(docs, json_object_get(change, "id"));
+		light_file_remove(docs, json_object_get(change, "id"));
 	else
-		put_doc(docs, json_object_get(change, "doc"));
-	return write_file(light, name, docs, err);
+		light_file_put(docs, json_object_get(change, "doc"));
+	return light_file_write(light->dir, name, docs, err);
 }
 
 static bool is_mine(const json_t *change, struct share share)
@@ -571,7 +424,7 @@ static bool light_apply_changes(struct store *store, struct batch *batch,
 	json_t *change;
 
 	*ret_applied = 0;
-	if (!lock_dir(light, &lock, err))
+	if (!light_file_lock(light->dir, &lock, err))
 		return false;
 	json_array_foreach ((json_t *)batch->docs, i, change) {
 		if (!is_mine(change, share))
@@ -595,6 +448,7 @@ static const struct store_ops light_ops = {
 	.ranges = light_ranges,
 	.read_docs = light_read_docs,
 	.write_docs = light_write_docs,
+	.first_change = light_first_change,
 	.last_change = light_last_change,
 	.read_changes = light_read_changes,
 	.apply_changes = light_apply_changes,

@@ -264,6 +264,7 @@ static const struct store_ops mongo_ops = {
 	.ranges = mongo_ranges,
 	.read_docs = mongo_read_docs,
 	.write_docs = mongo_write_docs,
+	.first_change = mongo_first_change,
 	.last_change = mongo_last_change,
 	.read_changes = mongo_read_changes,
 	.apply_changes = mongo_apply_changes,

@@ -24,12 +24,13 @@ struct change {
 
 static const struct name change_log = {CHANGES_DATABASE, CHANGES_COLLECTION};
 
-bool mongo_last_change(struct store *store, int64_t *ret_seq, struct err *err)
+static bool edge_change(
+	struct store *store, int order, int64_t *ret_seq, struct err *err)
 {
 	mongoc_collection_t *collection = mongo_collection(store, change_log);
 	mongoc_cursor_t *cursor = mongo_find(collection, json_object(),
-		json_pack("{s:{s:i}, s:i, s:{s:i}}", "sort", "_id", -1, "limit",
-			1, "projection", "_id", 1));
+		json_pack("{s:{s:i}, s:i, s:{s:i}}", "sort", "_id", order,
+			"limit", 1, "projection", "_id", 1));
 	const bson_t *bson;
 	bson_iter_t iter;
 	bool ok;
@@ -42,6 +43,16 @@ bool mongo_last_change(struct store *store, int64_t *ret_seq, struct err *err)
 	mongo.mongoc_cursor_destroy(cursor);
 	mongo.mongoc_collection_destroy(collection);
 	return ok;
+}
+
+bool mongo_first_change(struct store *store, int64_t *ret_seq, struct err *err)
+{
+	return edge_change(store, 1, ret_seq, err);
+}
+
+bool mongo_last_change(struct store *store, int64_t *ret_seq, struct err *err)
+{
+	return edge_change(store, -1, ret_seq, err);
 }
 
 static void free_changes(struct batch *batch)
@@ -134,6 +145,8 @@ bool mongo_read_changes(struct store *store, int64_t after, size_t max,
 		ok = parse_change(
 			bson, &changes[batch.count++], &batch.last_seq);
 		batch.last_time = time_of(bson);
+		if (batch.count == 1)
+			batch.first_seq = batch.last_seq;
 	}
 	ok = ok ? mongo_finish(cursor, "reading the change log", err)
 		: err_set(err, ERR_CONFIG, "bad event in the change log");

@@ -222,24 +222,30 @@ static bool step_paused(struct worker *worker, struct err *err)
 	return true;
 }
 
-/* Whether every instance is in one of two states. */
+/* Whether every instance is in one of two states; *ret_drained (may be NULL):
+ * and each has said that it has nothing left to apply. */
 static bool are_all_in(struct worker *worker, enum sync_state one,
-	enum sync_state other, bool *ret_all, struct err *err)
+	enum sync_state other, bool *ret_all, bool *ret_drained,
+	struct err *err)
 {
 	_cleanup_json_ json_t *peers = NULL;
+	bool all = true, drained = true;
 	size_t i;
 	json_t *peer;
 
 	if (!metadata_peers(&worker->metadata, &peers, err))
 		return false;
-	*ret_all = true;
 	json_array_foreach (peers, i, peer) {
 		enum sync_state state = sync_state_find(
 			json_string_value(json_object_get(peer, "state")));
 
-		if (state != one && state != other)
-			*ret_all = false;
+		all = all && (state == one || state == other);
+		drained = drained &&
+			  json_is_true(json_object_get(peer, "drained"));
 	}
+	*ret_all = all;
+	if (ret_drained)
+		*ret_drained = drained;
 	return true;
 }
 
@@ -250,17 +256,30 @@ static void show_all_called(struct worker *worker, bool all)
 	(void)pthread_mutex_unlock(&worker->sync->lock);
 }
 
+/* Once everybody commits, nobody writes to the source any more. */
+static bool say_drained(struct worker *worker, bool all, struct err *err)
+{
+	json_t *resume = worker->metadata.resume;
+
+	if (!all || !worker->drained ||
+		json_is_true(json_object_get(resume, "drained")))
+		return true;
+	(void)json_object_set_new(resume, "drained", json_true());
+	return metadata_save(&worker->metadata, err);
+}
+
 static bool step_committing(struct worker *worker, struct err *err)
 {
 	struct metadata *m = &worker->metadata;
+	bool all, drained;
 	int64_t sequence;
-	bool all;
 
-	if (!are_all_in(worker, SYNC_COMMITTING, SYNC_COMMITTED, &all, err) ||
-		!phase_apply(worker, err))
+	if (!are_all_in(worker, SYNC_COMMITTING, SYNC_COMMITTED, &all, &drained,
+		    err) ||
+		!phase_apply(worker, err) || !say_drained(worker, all, err))
 		return false;
 	show_all_called(worker, all);
-	if (!all || !worker->drained ||
+	if (!all || !drained ||
 		sync_now_ms() - worker->since_ms < setting(SET_COMMIT_MS)) {
 		(void)sync_sleep(worker->sync, POLL_MS);
 		return true;
@@ -296,7 +315,7 @@ static bool step_reversing(struct worker *worker, struct err *err)
 	json_t *source = json_object_get(mapping, "Source");
 	bool all;
 
-	if (!are_all_in(worker, SYNC_REVERSING, SYNC_RUNNING, &all, err))
+	if (!are_all_in(worker, SYNC_REVERSING, SYNC_RUNNING, &all, NULL, err))
 		return false;
 	if (!all ||
 		sync_now_ms() - worker->since_ms < setting(SET_REVERSE_MS)) {
@@ -307,6 +326,7 @@ static bool step_reversing(struct worker *worker, struct err *err)
 	(void)json_object_set(
 		mapping, "Source", json_object_get(mapping, "Destination"));
 	(void)json_object_set_new(mapping, "Destination", source);
+	(void)json_object_del(m->resume, "drained");
 	(void)json_object_set_new(m->resume, "reversed",
 		json_boolean(
 			!json_is_true(json_object_get(m->resume, "reversed"))));

@@ -140,6 +140,13 @@ static inline unsigned mode_of(const char *path)
 	return st.st_mode & 07777;
 }
 
+static inline bool is_on_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 static inline bool link_says(const char *path, const char *text)
 {
 	char now[PATH_MAX] = "";

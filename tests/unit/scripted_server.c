@@ -1,7 +1,6 @@
 #include "tests/unit/scripted_server.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -39,6 +38,13 @@ struct scripted_server {
 	size_t sent;
 	struct peer *peers;
 };
+
+/* Fixtures have no err to fill: what cannot go wrong must not go on. */
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
 
 static void peer_end(struct peer *peer, bool reset)
 {
@@ -116,7 +122,7 @@ static void take_request(struct peer *peer)
 	const struct scripted_act *act = &server->act[server->played];
 	struct timeval wait;
 
-	assert(server->requests < ACTS_MAX);
+	must(server->requests < ACTS_MAX);
 	server->request[server->requests++] = strdup(peer->request);
 	peer->request_len = 0;
 	if (server->played == server->acts ||
@@ -176,7 +182,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 		return;
 	(void)setsockopt(taken, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	peer = calloc(1, sizeof(*peer));
-	assert(peer);
+	must(peer);
 	peer->server = server;
 	peer->fd = taken;
 	peer->next = server->peers;
@@ -196,10 +202,10 @@ static int listen_unix(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int rc;
 
-	assert(strlen(path) < sizeof(address.sun_path));
+	must(strlen(path) < sizeof(address.sun_path));
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	rc = bind(fd, (const struct sockaddr *)&address, sizeof(address));
-	assert(!rc);
+	must(!rc);
 	return fd;
 }
 
@@ -214,9 +220,9 @@ static int listen_loopback(uint16_t *ret_port)
 	int rc;
 
 	rc = bind(fd, (const struct sockaddr *)&address, sizeof(address));
-	assert(!rc);
+	must(!rc);
 	rc = getsockname(fd, (struct sockaddr *)&address, &len);
-	assert(!rc);
+	must(!rc);
 	*ret_port = ntohs(address.sin_port);
 	return fd;
 }
@@ -227,11 +233,11 @@ struct scripted_server *scripted_server_new(
 	struct scripted_server *server = calloc(1, sizeof(*server));
 	int rc;
 
-	assert(server);
+	must(server);
 	server->base = base;
 	server->fd = path ? listen_unix(path) : listen_loopback(&server->port);
 	rc = listen(server->fd, 16);
-	assert(!rc);
+	must(!rc);
 	server->acceptable = event_new(
 		base, server->fd, EV_READ | EV_PERSIST, on_acceptable, server);
 	(void)event_add(server->acceptable, NULL);
@@ -275,7 +281,7 @@ uint16_t scripted_server_port(const struct scripted_server *server)
 void scripted_server_add(
 	struct scripted_server *server, const struct scripted_act *act)
 {
-	assert(server->acts < ACTS_MAX);
+	must(server->acts < ACTS_MAX);
 	server->act[server->acts++] = *act;
 }
 
@@ -289,7 +295,7 @@ void scripted_server_add_json(struct scripted_server *server,
 		"Content-Length: %zu\r\n\r\n%s",
 		status, strlen(json), json);
 
-	assert(len > 0);
+	must(len > 0);
 	server->owned[server->acts] = text;
 	act.send = text;
 	scripted_server_add(server, &act);
@@ -318,6 +324,6 @@ size_t scripted_server_sent(const struct scripted_server *server)
 const char *scripted_server_request(
 	const struct scripted_server *server, unsigned i)
 {
-	assert(i < server->requests);
+	must(i < server->requests);
 	return server->request[i];
 }

@@ -34,7 +34,7 @@ static void prepare_plain(struct world *world)
 
 static void copy_program(const char *from, const char *to)
 {
-	size_t len;
+	size_t len = 0;
 	char *data = scratch_read(from, &len);
 
 	assert_non_null(data);

@@ -113,11 +113,12 @@ static void symlink_up(struct archive *archive)
 	tgz_symlink(archive, "x/lib/out", "../../y");
 }
 
-/* Each looks harmless alone: the first goes up no further than it is deep. */
+/* None goes up further than it is deep, but the second starts at the end of the
+ * first. */
 static void symlink_through_symlink(struct archive *archive)
 {
-	tgz_symlink(archive, "x/a/b/up", "../..");
-	tgz_symlink(archive, "x/out", "a/b/up/../..");
+	tgz_symlink(archive, "x/d/e/up", "../..");
+	tgz_symlink(archive, "x/d/out", "e/up/..");
 }
 
 static void below_symlink(struct archive *archive)
@@ -213,7 +214,7 @@ static const struct {
 	{"absolute symlink", symlink_absolute,
 		"\"x/etc\" is a link that leads"},
 	{"symlink up", symlink_up, "\"x/lib/out\" is a link that leads out"},
-	{"two symlinks", symlink_through_symlink, "\"x/out\" is a link that"},
+	{"two symlinks", symlink_through_symlink, "\"x/d/out\" is a link that"},
 	{"below a symlink", below_symlink, "\"x/d/file\" lies below a link"},
 	{"hard link up", hardlink_up, "\"x/passwd\" is a link that leads out"},
 	{"absolute hard link", hardlink_absolute, "is a link that leads out"},
@@ -264,31 +265,51 @@ static void test_artifact_refuses_hostile_archives(void **state)
 	assert_false(exists("/tmp/syncup-was-here"));
 }
 
-/* It says that it has 3 GiB of zeros; the first of them are there. */
+/* Takes 64 KiB, then the disk is full. */
+static la_ssize_t write_some(
+	struct archive *archive, void *arg, const void *buf, size_t len)
+{
+	size_t *left = arg;
+	size_t some = len < *left ? len : *left;
+	ssize_t wrote = write((int)left[1], buf, some);
+
+	if (wrote <= 0) {
+		archive_set_error(archive, ENOSPC, "full");
+		return -1;
+	}
+	*left -= (size_t)wrote;
+	return wrote;
+}
+
+/* It says that it has 3 GiB of zeros, and 64 KiB hold the first 64 MiB. */
 static void test_artifact_inspect_a_bomb(void **state)
 {
 	struct world *world = *state;
 	const char *path = world_path(world, "bomb.tgz");
-	struct archive *archive = tgz_open(path);
+	struct archive *archive = archive_write_new();
 	struct archive_entry *entry = tgz_entry("x/zeros", AE_IFREG, 0644);
-	int64_t began = sys_monotonic_ms();
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	size_t left_and_fd[] = {64 * 1024, (size_t)fd};
 	struct artifact_info info;
-	struct stat st;
-	char *zeros = calloc(1, 1 << 20);
+	int64_t began;
 
-	assert_non_null(zeros);
+	assert_true(fd >= 0);
+	assert_int_equal(archive_write_set_format_ustar(archive), ARCHIVE_OK);
+	assert_int_equal(archive_write_add_filter_gzip(archive), ARCHIVE_OK);
+	assert_int_equal(archive_write_open(
+				 archive, left_and_fd, NULL, write_some, NULL),
+		ARCHIVE_OK);
 	archive_entry_set_size(entry, 3LL << 30);
 	tgz_put(archive, entry);
-	for (int i = 0; i < 64; i++)
-		assert_int_equal(
-			archive_write_data(archive, zeros, 1 << 20), 1 << 20);
+	/* fills up with zeros what was not written, as far as it can */
 	(void)archive_write_free(archive);
-	free(zeros);
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(left_and_fd[0], 0);
+	assert_int_equal(close(fd), 0);
+	began = sys_monotonic_ms();
 	assert_false(inspect(world, path, &info));
+	assert_true(sys_monotonic_ms() - began < 5000);
 	assert_int_equal(world->err.code, ERR_CONFIG);
 	assert_non_null(strstr(world->err.msg, "holds more than 2048 MiB"));
-	assert_true(sys_monotonic_ms() - began < 60000);
 }
 
 static void test_artifact_inspect_truncated(void **state)
@@ -385,6 +406,8 @@ static void test_artifact_inspect_no_version(void **state)
 
 static void test_artifact_inspect_of_another_machine(void **state)
 {
+	if (is_on_valgrind())
+		skip(); /* it dies where exec fails */
 	one_member(*state, "x/bin/mongosync", 0755, "\177ELF but not really");
 	assert_refused(*state, "Exec format error");
 	one_member(*state, "x/bin/mongosync", 0755, "#!/no/such/shell\n");
@@ -440,6 +463,8 @@ static void test_artifact_inspect_without_memory_files(void **state)
 	int status;
 	pid_t pid;
 
+	if (is_on_valgrind())
+		skip(); /* it dies where exec fails */
 	make_release(path, "1.13.0");
 	assert_int_equal(mkdir(temp, 0755), 0);
 	pid = fork();

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -370,6 +371,7 @@ static _Noreturn void have_children_and_wait(int output)
 /* The children hold the pipe open: its end is theirs. */
 static void test_children_die_with_us(void **state)
 {
+	struct pollfd ended = {.events = POLLIN};
 	int ends[2];
 	pid_t pid;
 	char byte;
@@ -380,13 +382,13 @@ static void test_children_die_with_us(void **state)
 	if (pid == 0)
 		have_children_and_wait(ends[1]);
 	(void)close(ends[1]);
+	ended.fd = ends[0];
 	assert_int_equal(read(ends[0], &byte, 1), 1);
 	assert_int_equal(byte, 'y');
 	(void)kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	(void)alarm(20); /* less than they would sleep */
+	assert_int_equal(poll(&ended, 1, DEADLINE_MS), 1);
 	assert_int_equal(read(ends[0], &byte, 1), 0);
-	(void)alarm(0);
 	(void)close(ends[0]);
 }
 

@@ -104,8 +104,8 @@ static void test_claim_create_is_readable_for_others(void **state)
 static void test_claim_create_unreadable_claim_is_not_taken(void **state)
 {
 	static const char *const bad[] = {"", "{}", "[1]", "{\"run\":1}",
-		"{\"run\":\"\",\"host\":\"\",\"state_dir\":\"\","
-		"\"fleet\":\"\",\"versions\":[\"\",\"\"]}"};
+		"{\"run\":\"\",\"host\":\"h\"}",
+		"{\"run\":\"r\",\"host\":\"h\",\"versions\":[\"1\"]}"};
 	struct world *world = *state;
 
 	assert_true(create(world, "shard0", &ours));

@@ -131,7 +131,7 @@ static void test_prune_unreadable_claim(void **state)
  * closed. */
 static pid_t start(const char *path, int *ret_input)
 {
-	size_t len;
+	size_t len = 0;
 	char *data = scratch_read("/bin/cat", &len), c;
 	int ends[2], has_begun[2];
 	pid_t pid;

@@ -3,6 +3,7 @@
  * them to do.
  */
 #include <errno.h>
+#include <pthread.h>
 
 #include "tests/unit/refsync_world.h"
 
@@ -150,34 +151,63 @@ static void test_copy_interrupted_partition_begins_again(void **state)
 	assert_int_equal(refsync_count(world, "\"again\":true", ""), 0);
 }
 
+static void write_source(
+	struct refsync_world *world, const char *name, const char *text)
+{
+	char path[500], *slash;
+
+	(void)snprintf(path, sizeof(path), "%s",
+		scratch_path(&world->scratch, "source"));
+	(void)mkdir(path, 0700);
+	(void)snprintf(
+		path, sizeof(path), "%s/source/%s", world->scratch.dir, name);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	(void)mkdir(path, 0700);
+	*slash = '/';
+	scratch_write(path, text, strlen(text));
+}
+
+static void assert_copied(struct refsync_world *world, const char *want)
+{
+	char *copied = refsync_read(world, "destination/shop/items.ndjson");
+
+	assert_string_equal(copied, want);
+	free(copied);
+}
+
 static void test_changes_reach_the_destination(void **state)
 {
 	static const char docs[] = "{\"_id\":1,\"v\":0}\n{\"_id\":2}\n";
-	static const char events[] =
+	struct refsync_world *world = *state;
+
+	write_source(world, "shop/items.ndjson", docs);
+	start(world, "1.18.0");
+	assert_copied(world, docs);
+	write_source(world, "refsync_changelog/events.ndjson",
 		"{\"_id\":1,\"ns\":\"shop.items\",\"op\":\"u\",\"id\":1,"
 		"\"doc\":{\"_id\":1,\"v\":1}}\n"
-		"{\"_id\":2,\"ns\":\"shop.items\",\"op\":\"d\",\"id\":2}\n";
-	struct refsync_world *world = *state;
-	static const char *const dirs[] = {
-		"source", "source/shop", "source/refsync_changelog"};
-	char *copied;
-
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(
-			mkdir(scratch_path(&world->scratch, dirs[i]), 0700), 0);
-	scratch_write(scratch_path(&world->scratch, "source/shop/items.ndjson"),
-		docs, strlen(docs));
-	start(world, "1.18.0");
-	copied = refsync_read(world, "destination/shop/items.ndjson");
-	assert_string_equal(copied, docs);
-	free(copied);
-	scratch_write(scratch_path(&world->scratch,
-			      "source/refsync_changelog/events.ndjson"),
-		events, strlen(events));
+		"{\"_id\":2,\"ns\":\"shop.items\",\"op\":\"d\",\"id\":2}\n");
 	refsync_wait_text(world, 0, "\"totalEventsApplied\":2");
-	copied = refsync_read(world, "destination/shop/items.ndjson");
-	assert_string_equal(copied, "{\"_id\":1,\"v\":1}\n");
-	free(copied);
+	assert_copied(world, "{\"_id\":1,\"v\":1}\n");
+}
+
+static void test_changes_lost_at_the_front_end_the_sync(void **state)
+{
+	struct refsync_world *world = *state;
+	char *errors;
+
+	write_source(world, "shop/items.ndjson", "{\"_id\":1}\n");
+	write_source(world, "refsync_changelog/events.ndjson",
+		"{\"_id\":7,\"ns\":\"shop.items\",\"op\":\"d\",\"id\":9}\n");
+	start(world, "1.18.0");
+	write_source(world, "refsync_changelog/events.ndjson",
+		"{\"_id\":9,\"ns\":\"shop.items\",\"op\":\"d\",\"id\":1}\n");
+	assert_int_equal(refsync_wait_end(world, 0), 1);
+	errors = scratch_read(world->instances[0].errors, NULL);
+	assert_non_null(strstr(errors, "no longer be in the oplog"));
+	free(errors);
+	assert_copied(world, "{\"_id\":1}\n");
 }
 
 static void test_commit_then_reverse(void **state)
@@ -341,6 +371,43 @@ static void test_instances_wait_for_each_other(void **state)
 		refsync_count(world, "\"partition\"", "\"complete\":true"), 4);
 }
 
+static void *commit_first(void *arg)
+{
+	refsync_post(arg, 0, "commit", "{}");
+	return NULL;
+}
+
+static void test_instances_commit_together(void **state)
+{
+	struct refsync_world *world = *state;
+	pthread_t first;
+
+	for (int i = 0; i < 3; i++) {
+		refsync_run(world, i, "1.18.0");
+		refsync_wait_state(world, i, "IDLE");
+		refsync_post(world, i, "start", START_BODY);
+	}
+	for (int i = 0; i < 3; i++)
+		refsync_wait_text(world, i, "\"canCommit\":true");
+	/* the first is answered only when the last was called */
+	assert_int_equal(pthread_create(&first, NULL, commit_first, world), 0);
+	refsync_wait_state(world, 0, "COMMITTING");
+	assert_true(refsync_says(world, 1, "progress", NULL, "RUNNING"));
+	assert_int_equal(refsync_count(world, "\"committed\"", ""), 0);
+	refsync_set(world, "\"commit\":\"effect_then_close\"");
+	for (int i = 1; i < 3; i++) {
+		int fd = refsync_connect(world->instances[i].port);
+
+		(void)dprintf(fd, "POST /api/v1/commit HTTP/1.1\r\nHost: h\r\n"
+				  "Content-Length: 2\r\n\r\n{}");
+		refsync_wait_text(world, i, "COMMITT");
+		assert_int_equal(close(fd), 0);
+	}
+	for (int i = 0; i < 3; i++)
+		refsync_wait_text(world, i, "\"canWrite\":true");
+	assert_int_equal(pthread_join(first, NULL), 0);
+}
+
 static void test_instances_wait_for_the_coordinators_migration(void **state)
 {
 	struct refsync_world *world = *state;
@@ -476,6 +543,7 @@ int main(void)
 		TEST(test_restart_while_running_goes_on_by_itself),
 		TEST(test_copy_interrupted_partition_begins_again),
 		TEST(test_changes_reach_the_destination),
+		TEST(test_changes_lost_at_the_front_end_the_sync),
 		TEST(test_commit_then_reverse),
 		TEST(test_upgrade_each_version_accepts_what_it_should),
 		TEST(test_upgrade_that_dies_is_finished_by_another_start),
@@ -484,6 +552,7 @@ int main(void)
 		TEST(test_resume_before_paused_crashes),
 		TEST(test_disclaimer_at_end_of_input_ends_it),
 		THREE(test_instances_wait_for_each_other),
+		THREE(test_instances_commit_together),
 		THREE(test_instances_wait_for_the_coordinators_migration),
 		TEST(test_fault_answers_are_as_bad_as_told),
 		TEST(test_fault_huge_sends_what_was_ordered),

@@ -75,6 +75,7 @@ static void test_observe_a_lock_without_its_process(void **state)
 {
 	struct fixture *fixture = *state;
 	struct process_seen seen;
+	uint64_t ticks;
 	int fd;
 
 	write_run_file(fixture, getpid(), 1, sys_boot_id());
@@ -84,6 +85,14 @@ static void test_observe_a_lock_without_its_process(void **state)
 	assert_int_equal(seen.view, PROCESS_UNKNOWN);
 	assert_int_equal(seen.pid, 0);
 	assert_non_null(strstr(seen.why, "being started"));
+
+	/* It has said who it is, but is a copy of us until its exec. */
+	assert_true(proc_start_ticks(getpid(), &ticks, NULL));
+	write_run_file(fixture, getpid(), ticks, sys_boot_id());
+	fixture_observe(fixture, ops, &seen);
+	assert_int_equal(seen.view, PROCESS_UNKNOWN);
+	assert_int_equal(seen.pid, 0);
+	write_run_file(fixture, getpid(), 1, sys_boot_id());
 	(void)close(fd);
 	fixture_observe(fixture, ops, &seen);
 	assert_int_equal(seen.view, PROCESS_GONE);
@@ -187,8 +196,11 @@ static void test_observe_a_zombie(void **state)
 	struct fixture *fixture = *state;
 	pid_t pid = fixture_run_sleeper(fixture, NULL);
 	struct process_seen seen;
+	uint64_t ticks;
 
 	fixture_await_line(fixture->output, "ready");
+	assert_true(proc_start_ticks(pid, &ticks, NULL));
+	write_run_file(fixture, pid, ticks, sys_boot_id());
 	(void)kill(pid, SIGKILL);
 	fixture_await(fixture, ops, PROCESS_GONE, &seen);
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), pid);

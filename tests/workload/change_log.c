@@ -79,14 +79,14 @@ void change_log_add(struct change_log *log, enum change_op op,
 	char ns[200];
 
 	assert(log->count < CHANGE_BATCH_MAX);
-	assert(bson_iter_init_find(&iter, id, "_id"));
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)snprintf(
 		ns, sizeof(ns), "%s.%s", collection->db, collection->name);
 	BSON_APPEND_INT64(event, "_id", log->last + 1 + (int64_t)log->count);
 	BSON_APPEND_UTF8(event, "ns", ns);
 	BSON_APPEND_UTF8(event, "op", op_names[op]);
-	(void)bson_append_iter(event, "id", -1, &iter);
+	if (bson_iter_init_find(&iter, id, "_id"))
+		(void)bson_append_iter(event, "id", -1, &iter);
 	if (doc)
 		BSON_APPEND_DOCUMENT(event, "doc", doc);
 	BSON_APPEND_DATE_TIME(event, "ts",
@@ -96,10 +96,10 @@ void change_log_add(struct change_log *log, enum change_op op,
 
 /* One event, taken apart; its texts and bytes are the event's. */
 struct change {
-	const char *ns;
-	bson_iter_t id;
-	enum change_op op;
 	bson_t doc;
+	bson_iter_t id;
+	const char *ns;
+	enum change_op op;
 };
 
 static bool parse(const bson_t *event, struct change *change)

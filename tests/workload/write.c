@@ -177,7 +177,7 @@ static bool write_on(struct writer *writer, int64_t *good_ms, struct err *err)
 
 static bool write_until_told(struct writer *writer, struct err *err)
 {
-	int64_t good_ms = sys_monotonic_ms();
+	int64_t good_ms = sys_monotonic_ms(), said_ms = -1;
 
 	for (;;) {
 		if (change_log_recover(&writer->log, err) &&
@@ -186,7 +186,10 @@ static bool write_until_told(struct writer *writer, struct err *err)
 		if (err->code != ERR_AGAIN ||
 			sys_monotonic_ms() - good_ms > PATIENCE_MS)
 			return false;
-		(void)fprintf(stderr, "workload: %s; trying again\n", err->msg);
+		if (said_ms != good_ms) /* once for each outage */
+			(void)fprintf(stderr, "workload: %s; trying again\n",
+				err->msg);
+		said_ms = good_ms;
 		(void)usleep(AGAIN_MS * 1000);
 	}
 }

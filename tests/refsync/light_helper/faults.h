@@ -1,0 +1,19 @@
+/*
+ * faults.h - how the light helper is to misbehave.
+ *
+ * <cluster>/helper_faults.json, read for every question about that cluster:
+ * {"hang_op":"digest","fail_op":"save","code":"again","delay_ms":100}
+ * hang_op never answers; fail_op answers with the code; delay_ms comes before
+ * every answer, and in a save again before its second look.  An unknown member
+ * is ERR_CONFIG: a test with a misspelt fault would prove nothing.
+ */
+#ifndef LIGHT_HELPER_FAULTS_H
+#define LIGHT_HELPER_FAULTS_H
+
+#include "state/err.h"
+
+bool faults_strike(
+	const char *cluster, const char *op, struct err *err) WARN_UNUSED;
+void faults_delay(const char *cluster);
+
+#endif
