@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
@@ -92,13 +93,15 @@ void sys_crash_point(const char *name)
 {
 	static unsigned long passed;
 	const char *at = getenv("SYNCUP_CRASH_AT");
+	const char *on = getenv("SYNCUP_CRASH_ON");
 	const char *log = getenv("SYNCUP_CRASH_LOG");
 	int saved = errno; /* points stand between a call and its check */
 
 	passed++;
 	if (log && log[0])
 		log_point(log, passed, name);
-	if (at && strtoul(at, NULL, 10) == passed)
+	if ((at && strtoul(at, NULL, 10) == passed) ||
+		(on && strcmp(on, name) == 0))
 		(void)kill(getpid(), SIGKILL);
 	errno = saved;
 }

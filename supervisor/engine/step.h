@@ -95,5 +95,6 @@ const char *step_param(const struct step_run *run, const char *key);
 /* Milliseconds since the last INTENT by CLOCK_BOOTTIME, or since this boot
  * if that was another one; -1 without an INTENT. */
 int64_t step_intent_age_ms(const struct step_run *run);
+int64_t step_age_ms(const struct run_step *past); /* the same of any step */
 
 #endif

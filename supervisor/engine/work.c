@@ -27,6 +27,16 @@ static struct work *work_of(struct step_run *run)
 	return (struct work *)run; /* its first member */
 }
 
+/* "before pause": the INTENT is on disk, nothing was done yet; "after pause":
+ * its act has begun; "answer pause": the act's end was told. */
+static void crash_point(const char *when, const struct work *work)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s %s", when, work->run.kind->name);
+	sys_crash_point(name);
+}
+
 static void wake_in(struct work *work, int64_t ms)
 {
 	struct timeval tv = {
@@ -493,10 +503,10 @@ void work_act(struct work *work)
 	work->since_ms = sys_boottime_ms();
 	work->wait_since = sys_wall_ms();
 	work->run.acted = false;
-	sys_crash_point("engine: before act");
+	crash_point("before", work);
 	if (!work->run.kind->act(&work->run, &err))
 		step_acted(&work->run, &err);
-	sys_crash_point("engine: after act");
+	crash_point("after", work);
 }
 
 void step_saw(struct step_run *run, enum step_view view, const char *fmt, ...)
@@ -536,7 +546,7 @@ void step_acted(struct step_run *run, const struct err *err)
 	struct work *work = work_of(run);
 
 	assert(work->waiting && !work->answered);
-	sys_crash_point("engine: answer to act");
+	crash_point("answer", work);
 	work->acted_ok = !err;
 	if (err) {
 		work->acted_err = *err;
@@ -561,13 +571,18 @@ const char *step_param(const struct step_run *run, const char *key)
 	return text ? text : "";
 }
 
-int64_t step_intent_age_ms(const struct step_run *run)
+int64_t step_age_ms(const struct run_step *past)
 {
 	int64_t now = sys_boottime_ms();
 
-	if (!run->past->intents)
+	if (!past->intents)
 		return -1;
-	if (strcmp(run->past->intent_boot, sys_boot_id()) != 0)
+	if (strcmp(past->intent_boot, sys_boot_id()) != 0)
 		return now; /* at least since this boot */
-	return now - run->past->intent_up;
+	return now - past->intent_up;
+}
+
+int64_t step_intent_age_ms(const struct step_run *run)
+{
+	return step_age_ms(run->past);
 }

@@ -32,13 +32,6 @@ static void join(struct survey *survey, unsigned from, unsigned to)
 			survey->instance[i].lane = to;
 }
 
-static const char *link_of(const struct survey *survey,
-	const struct seen_instance *seen)
-{
-	return seen->instance->link ? seen->instance->link
-				    : survey->fleet->link;
-}
-
 static void name_lane(struct survey *survey, struct seen_lane *lane,
 	unsigned index)
 {
@@ -54,20 +47,12 @@ static void name_lane(struct survey *survey, struct seen_lane *lane,
 	(void)snprintf(lane->name, sizeof(lane->name), "%s", name);
 }
 
-static bool ends_in(const char *text, const char *end)
-{
-	size_t len = strlen(text), tail = strlen(end);
-
-	return len >= tail && strcmp(text + len - tail, end) == 0;
-}
-
 static bool fill_lane(struct survey *survey, unsigned index, struct err *err)
 {
 	struct seen_lane *lane = &survey->lane[index];
 	const struct seen_instance *first = &survey->instance[lane->first];
 	const struct seen_cluster *cluster = &survey->cluster[first->cluster];
-	const char *link = link_of(survey, first);
-	int made;
+	const char *link = first->instance->link;
 
 	lane->cluster = first->cluster;
 	(void)snprintf(lane->identity, sizeof(lane->identity), "%s",
@@ -76,21 +61,18 @@ static bool fill_lane(struct survey *survey, unsigned index, struct err *err)
 	(void)snprintf(lane->from, sizeof(lane->from), "%s", first->version);
 	name_lane(survey, lane, index);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
-		const char *other = link_of(survey, &survey->instance[i]);
+		const char *other = survey->instance[i].instance->link;
 
 		if (survey->instance[i].lane != index)
 			continue;
 		lane->count++;
-		if ((link == NULL) != (other == NULL) ||
-			(link && strcmp(link, other) != 0))
+		if (strcmp(link, other) != 0)
 			lane->link_differs = true;
 	}
-	made = link ? asprintf(&lane->link_path, "%s", link)
-		    : asprintf(&lane->link_path, "%s/%s/current",
-			      survey->fleet->install_root, lane->name);
-	if (made < 0)
+	lane->link_path = strdup(link);
+	if (!lane->link_path)
 		return err_set(err, ERR_BUG, "out of memory");
-	lane->link_binary = ends_in(lane->link_path, "/mongosync");
+	lane->link_binary = fleet_link_is_binary(lane->link_path, "mongosync");
 	return true;
 }
 

@@ -298,8 +298,12 @@ static json_t *back(const json_t *plan, const struct run_lane *lane,
 				stage, "restore", json_boolean(restore));
 		}
 	} else {
-		add_stage(stages, fleet, "pause",
+		/* A pause that may still come would outlast its resume. */
+		stage = add_stage(stages, fleet, "pause",
 			taken(lane, "pause", is_open_intent));
+		if (stage)
+			(void)json_object_set_new(
+				stage, "landing", json_true());
 	}
 	if (linked)
 		with_version(add_stage(stages, fleet, "restore",

@@ -134,7 +134,7 @@ bool proc_argv(pid_t pid, char ***ret_argv, struct err *err)
 
 static const char *config_argument(char *const *argv)
 {
-	for (size_t i = 0; argv[i] != NULL; i++) {
+	for (size_t i = 0; argv != NULL && argv[i] != NULL; i++) {
 		if (strncmp(argv[i], "--config=", 9) == 0)
 			return argv[i] + 9;
 		if (strcmp(argv[i], "--config") == 0)

@@ -98,7 +98,10 @@ void report_present(const struct run_state *state, FILE *out)
 	const char *comma = "";
 
 	for (unsigned i = 0; i < count; i++) {
-		if (!list[i].still_stopped && !list[i].still_paused)
+		bool paused = list[i].still_paused &&
+			      strcmp(list[i].state, "RUNNING") != 0;
+
+		if (!list[i].still_stopped && !paused)
 			continue;
 		(void)fprintf(out, "%s%s is %s", comma, list[i].name,
 			list[i].still_stopped ? "stopped" : "paused");

@@ -100,6 +100,18 @@ static void silent_process(void *arg, const struct process_seen *seen)
 		step_saw(run, VIEW_UNKNOWN, "its API does not answer");
 }
 
+/* Going back: the pause on the way forward was given all its patience. */
+static bool never_landed(const struct step_run *run)
+{
+	const struct run_stage *stage =
+		run_course_stage(&run->lane->forward, "pause");
+	const struct run_step *step =
+		stage ? run_stage_step(stage, run->target->name) : NULL;
+
+	return json_is_true(json_object_get(run->stage->json, "landing")) &&
+	       step && step_age_ms(step) >= stage->patience_s * 1000;
+}
+
 static void paused(void *arg, const struct sync_progress *progress,
 	const struct err *err)
 {
@@ -118,6 +130,8 @@ static void paused(void *arg, const struct sync_progress *progress,
 	if (progress->phase == SYNC_PHASE_PAUSED ||
 		progress->phase == SYNC_PHASE_IDLE)
 		step_saw(run, VIEW_REACHED, "%s", progress->phase_text);
+	else if (progress->phase == SYNC_PHASE_RUNNING && never_landed(run))
+		step_saw(run, VIEW_REACHED, "RUNNING, its pause never came");
 	else if (progress->phase == SYNC_PHASE_RUNNING)
 		step_saw(run, VIEW_NOT_YET, "RUNNING, waiting for PAUSED");
 	else if (leaving(run))

@@ -189,7 +189,7 @@ syncup() { # verb...: standard output in $W/out.syncup, its code in CODE
 	CODE=0
 	"$SYNCUP" "$@" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || CODE=$?
 	! grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$W/out.syncup.err" ||
-		fail "a sanitizer complained"
+		{ cat "$W/out.syncup.err" >&2; fail "a sanitizer complained"; }
 }
 
 expect_code() { [ "$CODE" = "$1" ] || fail "exit $CODE, not $1: $2"; }
@@ -273,14 +273,10 @@ expect_no_claims() {
 	[ -z "$(find "$W/root/.syncup/claims" -type f 2>/dev/null)" ] || fail "claims are left"
 }
 
-# kill_at STAGE: runs the supervisor until that stage's first INTENT is in the
-# journal, then SIGKILL to it alone
-kill_at() {
-	local pid
-	"$SYNCUP" run "$W/fleet.yaml" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null &
-	pid=$!
-	until_true 60 grep -qs "\"kind\":\"intent\".*\"step\":\"$1\"" "$W/state/test/run.journal" ||
-		fail "stage $1 was not reached"
-	kill -KILL $pid 2>/dev/null || true
-	wait $pid 2>/dev/null || true
+# die_at POINT: runs the supervisor, which dies by SIGKILL at that crash point
+# ("before pause": the INTENT is on disk, nothing was done yet; "after pause")
+die_at() {
+	local code=0
+	{ SYNCUP_CRASH_ON=$1 "$SYNCUP" run "$W/fleet.yaml" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || code=$?; } 2>/dev/null
+	[ $code = 137 ] || fail "exit $code, it did not die at: $1"
 }

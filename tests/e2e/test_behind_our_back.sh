@@ -6,7 +6,7 @@
 (
 	simple_world light 2
 	for name in "${NAMES[@]}"; do behave "$name" '{"stop_ms": 50}'; done
-	kill_at hold
+	die_at "before hold"
 	api shard0 resume '{}' >/dev/null
 	wait_state shard0 RUNNING
 	syncup run "$W/fleet.yaml"
@@ -20,7 +20,7 @@
 (
 	simple_world light 1
 	for name in "${NAMES[@]}"; do behave "$name" '{"commit_ms": 600000}'; done
-	kill_at hold
+	die_at "before hold"
 	api shard0 resume '{}' >/dev/null
 	wait_state shard0 RUNNING
 	until_true 30 eval "api shard0 progress | jq -e .progress.canCommit >/dev/null" || fail "it cannot commit"
@@ -38,7 +38,7 @@
 (
 	simple_world light 2
 	cp "$W/bin/mongosync" "$W/bin/elsewhere"
-	kill_at activate
+	die_at "before activate"
 	launch shard0 "$W/bin/elsewhere"
 	wait_state shard0 PAUSED
 	syncup run "$W/fleet.yaml"
@@ -50,7 +50,7 @@
 # Somebody tries to start it by the link: the hold refuses.
 (
 	simple_world light 1
-	kill_at save
+	die_at "before save"
 	code=0
 	"$W/bin/mongosync" --config "$W/shard0.conf" >"$W/out.held" 2>&1 || code=$?
 	[ $code = 75 ] || fail "the held link exited $code"

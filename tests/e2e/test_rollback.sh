@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# rollback from every point of an unfinished run: the supervisor is killed as it
-# begins each stage, then the fleet is taken back, RUNNING on the old version.
+# rollback from every point of an unfinished run: the supervisor is killed when it
+# has just acted in a stage, then the fleet is taken back, RUNNING on the old version.
 . "$(dirname "$0")/lib.sh"
 
 stages="claim deliver adopt pause hold stop save activate"
 for stage in ${STAGES:-$stages}; do
 	(
 		simple_world light 2
-		kill_at "$stage"
+		die_at "after $stage"
 		syncup rollback "$W/fleet.yaml"
 		expect_code 9 "rollback from $stage"
 		expect_back
@@ -20,7 +20,7 @@ done
 # After the first start the metadata has changed: only with consent.
 (
 	simple_world light 2
-	kill_at resume
+	die_at "before resume"
 	syncup rollback "$W/fleet.yaml"
 	expect_code 7 "rollback without consent"
 	said 'restore-metadata'
@@ -31,8 +31,8 @@ done
 ) || exit 1
 (
 	simple_world light 2
-	kill_at start
-	until_true 10 [ "$(effects '.event == "migrated"')" = 1 ] || true
+	die_at "after start"
+	until_true 10 eval '[ "$(effects ".event == \"migrated\"")" = 1 ]' || fail "it did not migrate"
 	syncup rollback --restore-metadata "$W/fleet.yaml"
 	expect_code 9 "rollback with consent"
 	expect_back

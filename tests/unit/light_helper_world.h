@@ -1,18 +1,25 @@
 /*
  * light_helper_world.h - a running light-helper and a cluster to ask about.
+ * A test begins with an empty one and removes it.
  */
 #ifndef TESTS_UNIT_LIGHT_HELPER_WORLD_H
 #define TESTS_UNIT_LIGHT_HELPER_WORLD_H
 
-#include <jansson.h>
+#include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
 
-#include "tests/unit/scratch.h"
+#include "tests/unit/refsync_world.h"
 
 #define OLD "mongosync_reserved_for_internal_use"
 #define NEW "__mdb_internal_mongosync"
+
+#define NOTHING                                                                \
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define GLOBAL "{\"_id\":\"globalState\",\"persistedMetadataVersion\":12}\n"
+#define RESUME(id, seconds)                                                    \
+	"{\"_id\":\"" id "\",\"state\":\"PAUSED\",\"syncPhase\":"              \
+	"\"collection copy\",\"crudChangeStreamResumeInfo\":{\"lastEventTs\":" \
+	"{\"$timestamp\":{\"i\":3,\"t\":" seconds "}}}}\n"
 
 enum {
 	ANSWER_MS = 15000,
@@ -141,5 +148,103 @@ static inline char *helper_digest(struct helper *helper, const char *cluster)
 	assert_int_equal(strlen(digest), 64);
 	return digest;
 }
+
+struct fixture {
+	struct scratch scratch;
+	struct helper helper;
+	struct refsync_world *world; /* or NULL */
+	char cluster[220], copy[230];
+};
+
+static inline int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	scratch_make(&fixture->scratch);
+	(void)snprintf(fixture->cluster, sizeof(fixture->cluster), "%s/cluster",
+		fixture->scratch.dir);
+	(void)snprintf(fixture->copy, sizeof(fixture->copy), "%s/saved/1",
+		fixture->scratch.dir);
+	assert_int_equal(mkdir(fixture->cluster, 0700), 0);
+	helper_start(&fixture->helper);
+	*state = fixture;
+	return 0;
+}
+
+static inline int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	if (fixture->helper.pid)
+		(void)helper_end(&fixture->helper, SIGKILL);
+	if (fixture->world)
+		refsync_world_free(fixture->world);
+	scratch_remove(&fixture->scratch);
+	free(fixture);
+	return 0;
+}
+
+/* name is <database>/<collection>.ndjson, or a file of the cluster itself. */
+static inline void put(
+	struct fixture *fixture, const char *name, const char *text)
+{
+	char path[400], parent[400];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", fixture->cluster, name);
+	(void)snprintf(parent, sizeof(parent), "%s", path);
+	*strrchr(parent, '/') = '\0';
+	assert_true(mkdir(parent, 0700) == 0 || errno == EEXIST);
+	scratch_write(path, text, strlen(text));
+}
+
+static inline void put_metadata(struct fixture *fixture)
+{
+	put(fixture, OLD "/globalState.ndjson", GLOBAL);
+	put(fixture, OLD "/resumeData.ndjson",
+		RESUME("shard1", "500") RESUME("shard0", "400"));
+	put(fixture, OLD "/partitions.ndjson",
+		"{\"_id\":1,\"partitionPhase\":\"done\","
+		"\"copiedByteCount\":70}\n"
+		"{\"_id\":2,\"partitionPhase\":\"in progress\","
+		"\"copiedByteCount\":5}\n"
+		"{\"_id\":3,\"partitionPhase\":\"not started\","
+		"\"copiedByteCount\":0}\n");
+	put(fixture, "shop/orders.ndjson", "{\"_id\":1}\n");
+}
+
+static inline void expect_member(
+	const json_t *result, const char *key, const char *expected)
+{
+	char *text = json_dumps(json_object_get(result, key),
+		JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+
+	assert_non_null(text);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static inline json_t *result_of(
+	struct fixture *fixture, const char *op, const char *directory)
+{
+	return helper_result(&fixture->helper, op, fixture->cluster, directory);
+}
+
+static inline void expect_error(struct fixture *fixture, const char *op,
+	const char *directory, const char *code)
+{
+	helper_send(&fixture->helper, op, fixture->cluster, directory);
+	helper_expect_error(&fixture->helper, code);
+}
+
+static inline void expect_digest(struct fixture *fixture, const char *expected)
+{
+	char *digest = helper_digest(&fixture->helper, fixture->cluster);
+
+	assert_string_equal(digest, expected);
+	free(digest);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 #endif

@@ -168,7 +168,8 @@ pid_t fixture_run_sleeper(struct fixture *fixture, char *const argv[])
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		(void)freopen(fixture->output, "a", stdout);
+		if (freopen(fixture->output, "a", stdout) == NULL)
+			_exit(126);
 		(void)execv(
 			fixture->sleeper, argv != NULL ? argv : fixture->argv);
 		_exit(127);

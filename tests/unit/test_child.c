@@ -205,6 +205,16 @@ static void test_run_does_not_wait_for_what_it_left(void **state)
 	assert_int_equal(kill(left, SIGKILL), 0); /* it was left alone */
 }
 
+static void test_run_waits_for_output_after_its_end(void **state)
+{
+	struct ended *ended = *state;
+
+	(void)run_shell("(sleep 0.3; echo late) & echo early", 0, ended);
+	await(ended);
+	assert_exit_status(ended, 0);
+	assert_string_equal(ended->output, "early\nlate\n");
+}
+
 /* The other order: its output ends long before it does. */
 static void test_run_waits_for_one_that_closed_its_output(void **state)
 {
@@ -404,6 +414,7 @@ int main(void)
 		child_test(test_run_times_out),
 		child_test(test_run_keeps_the_end_of_much_output),
 		child_test(test_run_does_not_wait_for_what_it_left),
+		child_test(test_run_waits_for_output_after_its_end),
 		child_test(test_run_waits_for_one_that_closed_its_output),
 		child_test(test_run_to_writes_elsewhere),
 		child_test(test_run_inherits_no_descriptor),

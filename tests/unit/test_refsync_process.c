@@ -151,21 +151,20 @@ static void test_copy_interrupted_partition_begins_again(void **state)
 	assert_int_equal(refsync_count(world, "\"again\":true", ""), 0);
 }
 
+/* name is "<database>/<collection>.ndjson". */
 static void write_source(
 	struct refsync_world *world, const char *name, const char *text)
 {
-	char path[500], *slash;
+	char path[500];
+	char *slash;
 
-	(void)snprintf(path, sizeof(path), "%s",
-		scratch_path(&world->scratch, "source"));
-	(void)mkdir(path, 0700);
-	(void)snprintf(
-		path, sizeof(path), "%s/source/%s", world->scratch.dir, name);
+	(void)mkdir(scratch_path(&world->scratch, "source"), 0700);
+	(void)snprintf(path, sizeof(path), "source/%s", name);
 	slash = strrchr(path, '/');
 	*slash = '\0';
-	(void)mkdir(path, 0700);
+	(void)mkdir(scratch_path(&world->scratch, path), 0700);
 	*slash = '/';
-	scratch_write(path, text, strlen(text));
+	scratch_write(scratch_path(&world->scratch, path), text, strlen(text));
 }
 
 static void assert_copied(struct refsync_world *world, const char *want)
