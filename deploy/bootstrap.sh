@@ -92,7 +92,8 @@ build() { # the optimised program, and the reference process beside it
 	mkdir -p "$top/build"
 	say "building build/release"
 	configure "$top/build/release" -DSYNCUP_TESTS=ON
-	cmake --build "$top/build/release" --parallel "$(nproc)" -- --quiet
+	cmake --build "$top/build/release" --parallel "$(nproc)" \
+		--target syncup syncup-helper refsync_dist workload -- --quiet
 	database
 }
 

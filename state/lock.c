@@ -65,7 +65,7 @@ static void write_owner(int fd)
 		"since_ms", (json_int_t)sys_wall_ms());
 	text = owner ? json_dumps(owner, JSON_COMPACT) : NULL;
 	if (!text || !atomic_write_all(fd, text, strlen(text), &ignored))
-		(void)ftruncate(fd, 0);
+		(void)!ftruncate(fd, 0);
 }
 
 bool lock_read_owner(

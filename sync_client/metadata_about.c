@@ -231,6 +231,15 @@ static bool comes_with_create(const bson_t *spec)
 	       bson_iter_init_find(&iter, spec, "clustered");
 }
 
+/* What a server gives an index that does not ask for another. */
+static bool has_usual_version(const bson_t *spec)
+{
+	bson_iter_t iter;
+
+	return bson_iter_init_find(&iter, spec, "v") &&
+	       BSON_ITER_HOLDS_NUMBER(&iter) && bson_iter_as_int64(&iter) == 2;
+}
+
 static bool append_index(bson_t *array, uint32_t at, const bson_t *spec)
 {
 	const char *key;
@@ -240,7 +249,8 @@ static bool append_index(bson_t *array, uint32_t at, const bson_t *spec)
 	(void)bson_uint32_to_string(at, &key, buffer, sizeof(buffer));
 	if (!bson_append_document_begin(array, key, -1, &child))
 		return false;
-	bson_copy_to_excluding_noinit(spec, &child, "ns", NULL);
+	bson_copy_to_excluding_noinit(
+		spec, &child, "ns", has_usual_version(spec) ? "v" : NULL, NULL);
 	return bson_append_document_end(array, &child);
 }
 

@@ -2,8 +2,9 @@
  * metadata_restore.c - the only place of ours that writes to a cluster.
  *
  * It writes to the sync's own databases only, and only what a verified copy
- * holds.  Collections are dropped one by one: the sync's own user may do that,
- * but may not drop a database.
+ * holds; whatever in the copy could fail is tried before anything is dropped.
+ * Collections are dropped one by one: the sync's own user may do that, but may
+ * not drop a database.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ static bool drop_databases(struct cluster *cluster,
 /* ---- putting back ---- */
 
 struct restoring {
-	struct cluster *cluster;
+	struct cluster *cluster; /* NULL: only see whether it could be done */
 	const struct metadata_copy *copy;
 	mongoc_collection_t *collection;
 	bson_t *batch[BATCH_DOCUMENTS];
@@ -148,20 +149,88 @@ static void batch_drop(struct restoring *restoring)
 	restoring->bytes = 0;
 }
 
-static bool batch_insert(struct restoring *restoring, struct err *err)
+static bool insert_many(struct restoring *restoring, struct err *err)
 {
 	/* As they are: whatever is in them, the server had it before. */
 	bson_t *options = BCON_NEW("validate", BCON_BOOL(false));
 	bson_error_t error;
+	bool ok = mongoc_collection_insert_many(restoring->collection,
+		(const bson_t **)(uintptr_t)restoring->batch, restoring->count,
+		options, NULL, &error);
+
+	bson_destroy(options);
+	return ok || cluster_failed(&error, err, "inserting into %s",
+			     mongoc_collection_get_name(restoring->collection));
+}
+
+/* Such a timestamp a server takes for "now" when a document is inserted. */
+static bool has_zero_time(const bson_t *doc)
+{
+	uint32_t seconds, count;
+	bson_iter_t iter;
+
+	if (!bson_iter_init(&iter, doc))
+		return false;
+	while (bson_iter_next(&iter)) {
+		if (!BSON_ITER_HOLDS_TIMESTAMP(&iter) ||
+			strcmp(bson_iter_key(&iter), "_id") == 0)
+			continue;
+		bson_iter_timestamp(&iter, &seconds, &count);
+		if (!seconds && !count)
+			return true;
+	}
+	return false;
+}
+
+static bool is_as_saved(
+	mongoc_collection_t *collection, const bson_t *by_id, const bson_t *doc)
+{
+	mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(collection, by_id, NULL, NULL);
+	const bson_t *found;
+	bool same =
+		mongoc_cursor_next(cursor, &found) && bson_equal(found, doc);
+
+	mongoc_cursor_destroy(cursor);
+	return same;
+}
+
+/* An update by a pipeline takes it as it is. */
+static bool keep_zero_time(
+	struct restoring *restoring, const bson_t *doc, struct err *err)
+{
+	bson_t *pipeline = BCON_NEW("0", "{", "$replaceRoot", "{", "newRoot",
+		"{", "$literal", BCON_DOCUMENT(doc), "}", "}", "}");
+	bson_t by_id = BSON_INITIALIZER;
+	bson_error_t error;
+	bson_iter_t id;
+	bool ok = bson_iter_init_find(&id, doc, "_id") &&
+		  bson_append_iter(&by_id, "_id", -1, &id);
+
+	if (!ok)
+		(void)err_set(
+			err, ERR_STEP, "the copy holds a document without _id");
+	else if (!is_as_saved(restoring->collection, &by_id, doc) &&
+		 !mongoc_collection_update_one(restoring->collection, &by_id,
+			 pipeline, NULL, NULL, &error))
+		ok = cluster_failed(&error, err, "putting back a time in %s",
+			mongoc_collection_get_name(restoring->collection));
+	bson_destroy(pipeline);
+	bson_destroy(&by_id);
+	return ok;
+}
+
+static bool batch_insert(struct restoring *restoring, struct err *err)
+{
 	bool ok = true;
 
-	if (restoring->count > 0 &&
-		!mongoc_collection_insert_many(restoring->collection,
-			(const bson_t **)(uintptr_t)restoring->batch,
-			restoring->count, options, NULL, &error))
-		ok = cluster_failed(&error, err, "inserting into %s",
-			mongoc_collection_get_name(restoring->collection));
-	bson_destroy(options);
+	if (restoring->cluster && restoring->count > 0)
+		ok = insert_many(restoring, err);
+	for (size_t i = 0; restoring->cluster && ok && i < restoring->count;
+		i++)
+		if (has_zero_time(restoring->batch[i]))
+			ok = keep_zero_time(
+				restoring, restoring->batch[i], err);
 	batch_drop(restoring);
 	return ok;
 }
@@ -176,9 +245,11 @@ static bool batch_add(struct restoring *restoring, const uint8_t *data,
 		!batch_insert(restoring, err))
 		return false;
 	doc = bson_new_from_data(data, len);
-	if (!doc)
+	if (!doc || !bson_validate(doc, BSON_VALIDATE_NONE, NULL)) {
+		bson_destroy(doc);
 		return err_set(err, ERR_STEP,
 			"the copy holds something that is no document");
+	}
 	restoring->batch[restoring->count++] = doc;
 	restoring->bytes += len;
 	return true;
@@ -272,12 +343,14 @@ static bool create_collection(struct restoring *restoring,
 	struct err *err)
 {
 	bson_t command = BSON_INITIALIZER;
-	bool ok = metadata_about_create(about, copied->name, &command)
-			  ? run_command(restoring->cluster, copied->database,
-				    &command, "creating a collection", err)
-			  : err_set(err, ERR_STEP, "%s cannot be understood",
-				    copied->about);
+	bool ok = metadata_about_create(about, copied->name, &command);
 
+	if (!ok)
+		(void)err_set(err, ERR_STEP, "%s cannot be understood",
+			copied->about);
+	else if (restoring->cluster)
+		ok = run_command(restoring->cluster, copied->database, &command,
+			"creating a collection", err);
 	bson_destroy(&command);
 	return ok;
 }
@@ -293,7 +366,7 @@ static bool create_indexes(struct restoring *restoring,
 	if (!ok)
 		(void)err_set(err, ERR_STEP, "%s cannot be understood",
 			copied->about);
-	else if (any)
+	else if (any && restoring->cluster)
 		ok = run_command(restoring->cluster, copied->database, &command,
 			"creating indexes", err);
 	bson_destroy(&command);
@@ -316,8 +389,10 @@ static bool restore_collection(
 		return err_wrap(err, "%s.%s", copied->database, copied->name);
 	if (!copied->documents)
 		return true;
-	restoring->collection = mongoc_client_get_collection(
-		restoring->cluster->client, copied->database, copied->name);
+	if (restoring->cluster)
+		restoring->collection =
+			mongoc_client_get_collection(restoring->cluster->client,
+				copied->database, copied->name);
 	ok = insert_documents(restoring, copied->documents, err) &&
 	     create_indexes(restoring, copied, about, err);
 	batch_drop(restoring);
@@ -338,10 +413,28 @@ static bool restore_all(struct cluster *cluster,
 	return metadata_copy_each(copy, restore_collection, restoring, err);
 }
 
+/* Only if there is a difference: a put-back that was killed after its last
+ * write has nothing left to do. */
+static bool make_equal(struct cluster *cluster,
+	const struct metadata_copy *copy, struct metadata_totals *totals,
+	struct err *err)
+{
+	const struct metadata_source source = metadata_on(cluster);
+
+	if (!metadata_digest_of(&source, totals, err))
+		return false;
+	if (strcmp(totals->digest, copy->totals.digest) == 0)
+		return true;
+	metadata_totals_done(totals);
+	return drop_databases(cluster, copy, err) &&
+	       restore_all(cluster, copy, err) &&
+	       metadata_digest_of(&source, totals, err) &&
+	       metadata_copy_equals(copy, totals, err);
+}
+
 bool metadata_put_back(struct cluster *cluster, const char *directory,
 	struct metadata_totals *ret_totals, struct err *err)
 {
-	struct metadata_source source = metadata_on(cluster);
 	struct metadata_totals totals = {0};
 	struct metadata_copy copy;
 	bool ok;
@@ -349,10 +442,8 @@ bool metadata_put_back(struct cluster *cluster, const char *directory,
 	if (!metadata_copy_open(directory, &copy, err))
 		return false;
 	ok = is_ours(&copy, err) && is_same_cluster(cluster, &copy, err) &&
-	     drop_databases(cluster, &copy, err) &&
-	     restore_all(cluster, &copy, err) &&
-	     metadata_digest_of(&source, &totals, err) &&
-	     metadata_copy_equals(&copy, &totals, err);
+	     restore_all(NULL, &copy, err) &&
+	     make_equal(cluster, &copy, &totals, err);
 	metadata_copy_done(&copy);
 	if (ok)
 		*ret_totals = totals;

@@ -100,6 +100,9 @@ static const char *word_of(enum err_code code)
 static json_t *make_failure(const json_t *id, struct err *why)
 {
 	scrub_in_place(why->msg, sizeof(why->msg));
+	for (char *c = why->msg; *c; c++) /* servers answer in many lines */
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
 	return json_pack("{s:O, s:b, s:s, s:s}", "id", id, "ok", 0, "code",
 		word_of(why->code), "error", why->msg);
 }

@@ -115,6 +115,15 @@ static void test_digest_counts(void **state)
 	json_decref(result);
 }
 
+/* Computed elsewhere, of d35:mongosync_..., c1:a, b10:{"_id":1}, c1:b, b0: */
+static void test_digest_format(void **state)
+{
+	put(*state, OLD "/b.ndjson", "");
+	put(*state, OLD "/a.ndjson", "{\"_id\":1}\n");
+	expect_digest(*state, "d5c5c65107f65718026ad299a490061c"
+			      "d22fbf90c98045833c2488bd354496ca");
+}
+
 static void test_digest_sees_what_is_shifted(void **state)
 {
 	struct fixture *fixture = *state;
@@ -224,6 +233,7 @@ int main(void)
 		TEST(test_shards),
 		TEST(test_digest_of_nothing),
 		TEST(test_digest_counts),
+		TEST(test_digest_format),
 		TEST(test_digest_sees_what_is_shifted),
 		TEST(test_summary_of_nothing),
 		TEST(test_summary),

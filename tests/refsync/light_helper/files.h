@@ -31,8 +31,8 @@ bool files_read(const char *path, char **ret_text, size_t *ret_len,
  *
  * The digest is a SHA-256 over databases and their collections in the order of
  * their names: "d" database, "c" collection, "b" the file's bytes, each with
- * its length, so that nothing can be shifted from one to the next.  A database
- * without collections is not there.
+ * its length ("b10:..."), so that nothing can be shifted from one to the next.
+ * A database without collections is not there.
  */
 bool files_inventory(
 	const char *dir, json_t **ret_inventory, struct err *err) WARN_UNUSED;
