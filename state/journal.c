@@ -24,6 +24,7 @@ struct journal {
 	char run[RUN_ID_MAX + 1];
 	uint64_t seq, batch; /* of the next record */
 	off_t size;
+	bool reserved; /* there may be blocks beyond size */
 	bool dirty; /* something was appended and not synced */
 	journal_fn *fn;
 	void *arg;
@@ -54,8 +55,12 @@ void journal_close(struct journal *journal)
 {
 	if (!journal)
 		return;
-	if (journal->fd >= 0)
+	if (journal->fd >= 0) {
+		/* Gives back what was reserved beyond the end. */
+		if (journal->reserved && journal->failed.code == ERR_NONE)
+			(void)!ftruncate(journal->fd, journal->size);
 		(void)sys->close(journal->fd);
+	}
 	free(journal->path);
 	free(journal);
 }
@@ -358,5 +363,6 @@ bool journal_reserve(struct journal *journal, off_t bytes, struct err *err)
 		return err_sys(err, ERR_STORAGE, errno,
 			"reserving %lld bytes for the journal %s",
 			(long long)bytes, journal->path);
+	journal->reserved = true;
 	return true;
 }

@@ -7,23 +7,25 @@
  *
  * Records (members beyond seq, batch, kind, at, up).  On disk: never rename.
  *   run      run, format, needs, boot, host, pid, syncup, state_dir, plan
- *   resumed  boot, pid, syncup           a supervisor took the run up again
- *   intent   lane, stage, step, target, saw   before the effect begins
+ *   resumed  boot, pid, syncup: a supervisor took the run up again
+ *   intent   lane, stage, step, target, saw: before the effect begins
  *   done     lane, stage, step, target, how, ms, saw, detail
- *   failed   lane, stage, step, target, why   an act proved to be without success
- *   reopen   lane, stage, step, target, why   a done step holds no longer
- *   turn     lane, why, course, outcome  from now on the lane takes this course
- *   halt     lane, code, why, step, target, decide   it waits for "run" or an answer
+ *   failed   lane, stage, step, target, why: an act was proved to have failed
+ *   reopen   lane, stage, step, target, why: a done step holds no longer
+ *   turn     lane, why, course, outcome: now the lane takes this course
+ *   halt     lane, code, why, step, target, decide: it waits for "run", or
+ *            for the answer to "decide"
  *   answer   step, target, answer
- *   request  what, restore               an operator asked for rollback or abort;
- *                                        "forward": that was refused, go on
+ *   request  what, restore: an operator asked for rollback or abort;
+ *            "forward": that was refused, go on
  *   lane-end lane, outcome, why
  *   stopped  why
  *   end      outcome, exit
- *   note     lane, stage, step, target, text, level   never decides anything
+ *   note     lane, stage, step, target, text, since: never decides anything
  *
- * A plan has "lanes": [{"name", "stages": [course...]}], a course is an array of
- * {"kind", "patience_s", "quiet_s", "targets": [names], ...kind's own members}.
+ * A plan has "lanes": [{"name", "stages": [course...]}], a course is an array
+ * of {"kind", "patience_s", "quiet_s", "targets": [names], ...the kind's own
+ * members}.
  */
 #ifndef STATE_RUN_STATE_H
 #define STATE_RUN_STATE_H
@@ -36,8 +38,8 @@
 
 enum run_how {
 	RUN_HOW_NONE = 0,
-	RUN_HOW_ACTED,     /* we did it */
-	RUN_HOW_FOUND,     /* it was so already */
+	RUN_HOW_ACTED, /* we did it */
+	RUN_HOW_FOUND, /* it was so already */
 	RUN_HOW_RECOVERED, /* we may have done it, and it is so */
 };
 
@@ -50,20 +52,20 @@ enum run_status {
 struct run_step {
 	const char *target; /* borrowed from the plan */
 	enum run_status status;
-	enum run_how how;     /* of the last done; found never hides acted */
-	bool recheck;         /* done, but an earlier step was opened again */
-	unsigned intents;     /* in all */
-	unsigned failures;    /* since it was last done or answered */
+	enum run_how how; /* of the last done; found never hides acted */
+	bool recheck; /* done, but an earlier step was opened again */
+	unsigned intents; /* in all */
+	unsigned failures; /* since it was last done or answered */
 	unsigned reopened;
-	uint64_t intent_seq;  /* of the last one */
-	uint64_t failed_seq;  /* the intent that the last failure was of */
+	uint64_t intent_seq; /* of the last one */
+	uint64_t failed_seq; /* the intent that the last failure was of */
 	char intent_boot[37];
 	int64_t first_intent_at, intent_at, done_at; /* wall clock, ms; 0 */
-	int64_t intent_up;    /* CLOCK_BOOTTIME, ms */
-	json_t *saw;          /* of the last intent or done; owned */
-	char *why;            /* last failure, or NULL */
-	char *note;           /* what it waits for, for people; or NULL */
-	int64_t note_at;      /* since when, wall clock ms */
+	int64_t intent_up; /* CLOCK_BOOTTIME, ms */
+	json_t *saw; /* of the last intent or done; owned */
+	char *why; /* last failure, or NULL */
+	char *note; /* what it waits for, for people; or NULL */
+	int64_t note_at; /* since when, wall clock ms */
 };
 
 struct run_stage {
@@ -81,9 +83,9 @@ struct run_course {
 
 enum run_outcome {
 	RUN_UNFINISHED = 0,
-	RUN_REACHED,     /* "reached": the goal */
+	RUN_REACHED, /* "reached": the goal */
 	RUN_TURNED_BACK, /* "turned-back" */
-	RUN_ABORTED,     /* "aborted" */
+	RUN_ABORTED, /* "aborted" */
 };
 
 struct run_lane {
@@ -139,14 +141,17 @@ bool run_state_apply(void *arg, const struct record *record, struct err *err);
 bool run_state_of_plan(struct run_state *state, const json_t *plan,
 	struct err *err) WARN_UNUSED;
 
-struct run_lane *run_state_lane(const struct run_state *state, const char *name);
-struct run_course *run_lane_course(struct run_lane *lane); /* the one it is on */
+struct run_lane *run_state_lane(
+	const struct run_state *state, const char *name);
+/* The one that it is on. */
+struct run_course *run_lane_course(struct run_lane *lane);
 const struct run_stage *run_course_stage(const struct run_course *course,
 	const char *kind); /* the first of that kind, or NULL */
-struct run_step *run_stage_step(const struct run_stage *stage, const char *target);
+struct run_step *run_stage_step(
+	const struct run_stage *stage, const char *target);
 /* Step of a kind on a target in a course, or NULL. */
-const struct run_step *run_course_step(const struct run_course *course,
-	const char *kind, const char *target);
+const struct run_step *run_course_step(
+	const struct run_course *course, const char *kind, const char *target);
 /* True if any step of that kind has an intent, done or not. */
 bool run_course_began(const struct run_course *course, const char *kind);
 /* Did this step's effect (perhaps) come from us? */
@@ -154,7 +159,7 @@ bool run_step_ours(const struct run_step *step);
 const char *run_how_name(enum run_how how);
 const char *run_outcome_name(enum run_outcome outcome);
 /* An unused answer for this step, or NULL. */
-const struct run_answer *run_state_answer(const struct run_state *state,
-	const char *step, const char *target);
+const struct run_answer *run_state_answer(
+	const struct run_state *state, const char *step, const char *target);
 
 #endif

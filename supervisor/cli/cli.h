@@ -16,7 +16,7 @@
 #define CLI_OPTIONS_MAX 8
 
 struct cli_option {
-	const char *name;  /* without the dashes */
+	const char *name; /* without the dashes */
 	const char *value; /* what --help calls its value; NULL: a switch */
 	const char *help;
 };
@@ -31,7 +31,7 @@ struct cli_args { /* what was typed, by the verb's table */
 struct cli_verb {
 	const char *name;
 	const char *operands; /* for --help: "FLEET" */
-	int least, most;      /* number of operands */
+	int least, most; /* number of operands */
 	const char *help;
 	const struct cli_option *options; /* ends with a NULL name */
 	int (*run)(const struct cli_args *args);
@@ -46,8 +46,10 @@ void cli_help(const struct cli_verb *verb, FILE *out); /* NULL: all of it */
 int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Prints err, and what to type next; returns its exit code. */
-int cli_fail(const struct err *err, const char *next);
+/* Prints err; returns its exit code.  The other also says what to type. */
+int cli_fail(const struct err *err);
+int cli_fail_next(const struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 int verb_plan(const struct cli_args *args);
 int verb_run(const struct cli_args *args);
@@ -71,19 +73,37 @@ struct cli_place {
 bool cli_place_find(const char *operand, struct cli_place *ret_place,
 	struct err *err) WARN_UNUSED;
 void cli_place_done(struct cli_place *place);
-/* Takes the folder's lock; makes the folder first if `make`. */
+/* Takes the folder's lock; makes the folder first if `make`, otherwise
+ * ERR_MISSING if there was no run in it. */
 bool cli_place_lock(const struct cli_place *place, bool make, int *ret_fd,
 	struct err *err) WARN_UNUSED;
 /* Folds the journal; ERR_MISSING if there is none. */
 bool cli_place_read(const struct cli_place *place, struct run_state *ret_state,
 	struct err *err) WARN_UNUSED;
 
+/* Claims and unsettled metadata copies without a journal mean that a run was
+ * lost: ERR_JOURNAL.  Run `but` does not count; NULL: every run does. */
+bool cli_place_check_traces(const struct cli_place *place, const char *but,
+	struct err *err) WARN_UNUSED;
+/* cli_fail(), with what to type about a bad journal, or a lost one. */
+int cli_fail_journal(const struct cli_place *place, const struct err *err);
+int cli_fail_traces(const struct cli_place *place, const struct err *err);
+
+struct cli_answer { /* STEP@TARGET=WORD, in parts */
+	char text[400];
+	const char *step, *target, *word;
+};
+
+/* Refuses what the run did not ask when it stopped. */
+bool cli_answer_parse(const struct run_state *state, const char *text,
+	struct cli_answer *ret_answer, struct err *err) WARN_UNUSED;
+
 /* session.c: carries a run on and shows it; the exit code. */
 struct cli_session {
 	const struct cli_place *place;
-	const json_t *plan;    /* NULL: continue the journal */
+	const json_t *plan; /* NULL: continue the journal */
 	const char *take_over; /* or NULL */
-	const char *answer;    /* STEP@TARGET=again|done|stop, or NULL */
+	const struct cli_answer *answer; /* or NULL */
 	enum run_request request;
 	bool restore;
 	bool json; /* records to standard output */

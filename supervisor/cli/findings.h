@@ -9,8 +9,8 @@
 #include "supervisor/plan/survey.h"
 
 /* One line per finding of at least this level. */
-void findings_print(const struct survey *survey, FILE *out,
-	enum finding_level least);
+void findings_print(
+	const struct survey *survey, FILE *out, enum finding_level least);
 json_t *findings_json(const struct survey *survey);
 /* A claim of the run that is to be taken over is no refusal. */
 void findings_take_over(struct survey *survey, const char *run);

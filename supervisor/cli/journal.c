@@ -21,7 +21,7 @@ static int show(const char *path)
 
 	if (journal_read(path, show_record, NULL, NULL, &err))
 		return 0;
-	return cli_fail(&err, NULL);
+	return cli_fail(&err);
 }
 
 static int verify(const char *path)
@@ -40,7 +40,7 @@ static int verify(const char *path)
 				line);
 		(void)printf("\n");
 	} else {
-		code = cli_fail(&err, NULL);
+		code = cli_fail(&err);
 	}
 	run_state_done(&state);
 	return code;
@@ -62,7 +62,7 @@ int verb_journal(const struct cli_args *args)
 	if (len > 8 && strcmp(path + len - 8, ".journal") == 0)
 		return is_show ? show(path) : verify(path);
 	if (!cli_place_find(path, &place, &err))
-		return cli_fail(&err, NULL);
+		return cli_fail(&err);
 	code = is_show ? show(place.journal) : verify(place.journal);
 	cli_place_done(&place);
 	return code;

@@ -1,7 +1,6 @@
 /*
  * options.c - the verbs, their options, and the parsing of both.
  */
-#include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -124,42 +123,89 @@ int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)
 	return err_exit_code(ERR_USAGE);
 }
 
+static const struct cli_option *find_option(
+	const struct cli_verb *verb, const char *name, size_t len)
+{
+	const struct cli_option *option = verb->options;
+
+	while (option->name && (strlen(option->name) != len ||
+				       strncmp(option->name, name, len) != 0))
+		option++;
+	return option->name ? option : NULL;
+}
+
+/* word[0] is an option.  Returns how many words it took, 0 if it is refused. */
+static int parse_option(struct cli_args *args, char **word)
+{
+	const struct cli_verb *verb = args->verb;
+	size_t len = strcspn(word[0], "=");
+	const char *value = word[0][len] ? word[0] + len + 1 : NULL;
+	const struct cli_option *option = NULL;
+	int took = 1;
+
+	if (len > 2 && strncmp(word[0], "--", 2) == 0)
+		option = find_option(verb, word[0] + 2, len - 2);
+	if (!option) {
+		(void)cli_usage_error(verb, "%s: unknown option %.*s",
+			verb->name, (int)len, word[0]);
+		return 0;
+	}
+	if (!option->value && value) {
+		(void)cli_usage_error(
+			verb, "--%s takes no value", option->name);
+		return 0;
+	}
+	if (option->value && !value) {
+		value = word[1];
+		took = 2;
+	}
+	/* An empty one is a variable that a script forgot to set. */
+	if (option->value && (!value || !value[0])) {
+		(void)cli_usage_error(verb, "--%s needs a value: %s",
+			option->name, option->value);
+		return 0;
+	}
+	args->value[option - verb->options] = value ? value : "";
+	return took;
+}
+
+/*
+ * Not getopt_long(), which takes any unique beginning of an option's name: a
+ * script that relies on one breaks when another option gets it.
+ */
 static int parse(const struct cli_verb *verb, int argc, char **argv,
 	struct cli_args *args)
 {
-	struct option longs[CLI_OPTIONS_MAX + 2] = {
-		{"help", no_argument, NULL, 'h'},
-	};
-	int index, found;
+	bool only_words = false;
+	int took;
 
 	args->verb = verb;
-	for (int i = 0; verb->options[i].name; i++)
-		longs[i + 1] = (struct option){
-			.name = verb->options[i].name,
-			.has_arg = verb->options[i].value ? required_argument
-							  : no_argument,
-			.val = 256 + i,
-		};
-	opterr = 0;
-	optind = 1;
-	while ((found = getopt_long(argc, argv, ":h", longs, &index)) != -1) {
-		if (found == 'h') {
+	args->word = argv + 1;
+	for (int i = 1; i < argc; i += took) {
+		char *word = argv[i];
+
+		took = 1;
+		if (only_words || word[0] != '-' || !word[1]) {
+			args->word[args->word_count++] = word;
+		} else if (strcmp(word, "--") == 0) {
+			only_words = true;
+		} else if (strcmp(word, "--help") == 0 ||
+			   strcmp(word, "-h") == 0) {
 			cli_help(verb, stdout);
 			return 0;
+		} else {
+			took = parse_option(args, argv + i);
+			if (!took)
+				return err_exit_code(ERR_USAGE);
 		}
-		if (found == ':')
-			return cli_usage_error(verb, "%s needs a value",
-				argv[optind - 1]);
-		if (found < 256)
-			return cli_usage_error(verb, "%s: unknown option %s",
-				verb->name, argv[optind - 1]);
-		args->value[found - 256] = optarg ? optarg : "";
 	}
-	args->word = argv + optind;
-	args->word_count = argc - optind;
 	if (args->word_count < verb->least || args->word_count > verb->most)
 		return cli_usage_error(verb, "%s takes %s", verb->name,
 			verb->operands[0] ? verb->operands : "no operands");
+	for (int i = 0; i < args->word_count; i++)
+		if (!args->word[i][0])
+			return cli_usage_error(
+				verb, "%s: an operand is empty", verb->name);
 	return verb->run(args);
 }
 

@@ -2,18 +2,34 @@
  * place.c - from the operand to the state folder, its lock and its journal.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "state/atomic_file.h"
+#include "state/cleanup.h"
 #include "state/journal.h"
 #include "state/lock.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/fleet/secret.h"
+#include "supervisor/install/claim.h"
+#include "supervisor/steps/copies.h"
 
-static bool leaf(const char *folder, const char *name, char **ret_path,
-	struct err *err)
+enum {
+	LOCK_TRIES = 5,
+	LOCK_REST_MS = 50,
+};
+
+struct traces { /* of a run whose journal is not there */
+	const struct cli_place *place;
+	const char *but; /* the run that an operator gave up, or NULL */
+};
+
+static bool leaf(
+	const char *folder, const char *name, char **ret_path, struct err *err)
 {
 	if (asprintf(ret_path, "%s/%s", folder, name) >= 0)
 		return true;
@@ -21,8 +37,8 @@ static bool leaf(const char *folder, const char *name, char **ret_path,
 	return err_set(err, ERR_BUG, "out of memory");
 }
 
-bool cli_place_find(const char *operand, struct cli_place *ret_place,
-	struct err *err)
+bool cli_place_find(
+	const char *operand, struct cli_place *ret_place, struct err *err)
 {
 	struct cli_place place = {.operand = operand};
 	struct stat st;
@@ -34,7 +50,8 @@ bool cli_place_find(const char *operand, struct cli_place *ret_place,
 			return false;
 		place.folder = fleet_state_path(place.fleet, NULL);
 	}
-	if (place.folder && leaf(place.folder, "run.journal", &place.journal, err) &&
+	if (place.folder &&
+		leaf(place.folder, "run.journal", &place.journal, err) &&
 		leaf(place.folder, "request", &place.request, err) &&
 		leaf(place.folder, "lock", &place.lock, err) &&
 		leaf(place.folder, "history", &place.history, err)) {
@@ -55,8 +72,21 @@ void cli_place_done(struct cli_place *place)
 	free(place->history);
 }
 
-bool cli_place_lock(const struct cli_place *place, bool make, int *ret_fd,
-	struct err *err)
+/* status takes the lock too, for an instant. */
+static bool lock_patiently(const char *path, int *ret_fd, struct err *err)
+{
+	const struct timespec rest = {.tv_nsec = LOCK_REST_MS * 1000000};
+
+	for (int tries = 1; !lock_take(path, ret_fd, err); tries++) {
+		if (err->code != ERR_HELD || tries == LOCK_TRIES)
+			return false;
+		(void)nanosleep(&rest, NULL);
+	}
+	return true;
+}
+
+bool cli_place_lock(
+	const struct cli_place *place, bool make, int *ret_fd, struct err *err)
 {
 	char *metadata;
 	bool ok;
@@ -71,8 +101,47 @@ bool cli_place_lock(const struct cli_place *place, bool make, int *ret_fd,
 		free(metadata);
 		if (!ok)
 			return false;
+	} else if (access(place->lock, F_OK) != 0 && errno == ENOENT &&
+		   access(place->journal, F_OK) != 0 && errno == ENOENT) {
+		/* A mistyped folder is not made one of ours. */
+		return err_set(err, ERR_MISSING, "there is no run in %s",
+			place->folder);
 	}
-	return lock_take(place->lock, ret_fd, err);
+	return lock_patiently(place->lock, ret_fd, err);
+}
+
+static bool claim_is_known(
+	void *arg, const char *name, const struct claim *claim, struct err *err)
+{
+	const struct traces *traces = arg;
+
+	if (strcmp(claim->state_dir, traces->place->folder) != 0 ||
+		(traces->but && strcmp(claim->run, traces->but) == 0))
+		return true;
+	return err_set(err, ERR_JOURNAL,
+		"the journal of run %s is lost, and %s is still claimed by it; "
+		"bring %s back",
+		claim->run, name, traces->place->journal);
+}
+
+bool cli_place_check_traces(
+	const struct cli_place *place, const char *but, struct err *err)
+{
+	struct traces traces = {place, but};
+	_cleanup_free_ char *copy = NULL;
+
+	if (!place->fleet)
+		return true;
+	if (!copies_unsettled(place->fleet, &copy, err))
+		return false;
+	if (copy && !(but && strncmp(copy, but, strlen(but)) == 0 &&
+			    copy[strlen(but)] == '-'))
+		return err_set(err, ERR_JOURNAL,
+			"the metadata copy %s is of a run that did not end and "
+			"whose journal is lost; bring %s back",
+			copy, place->journal);
+	return claim_each(
+		place->fleet->install_root, claim_is_known, &traces, err);
 }
 
 bool cli_place_read(const struct cli_place *place, struct run_state *ret_state,
@@ -85,14 +154,46 @@ bool cli_place_read(const struct cli_place *place, struct run_state *ret_state,
 	return false;
 }
 
-int cli_fail(const struct err *err, const char *next)
+static void say_err(const struct err *err)
 {
 	char msg[sizeof(err->msg)];
 
 	(void)snprintf(msg, sizeof(msg), "%s", err->msg);
 	scrub_in_place(msg, sizeof(msg));
 	(void)fprintf(stderr, "syncup: %s\n", msg);
-	if (next && next[0])
-		(void)fprintf(stderr, "Type: %s\n", next);
+}
+
+int cli_fail(const struct err *err)
+{
+	say_err(err);
 	return err_exit_code(err->code);
+}
+
+int cli_fail_next(const struct err *err, const char *fmt, ...)
+{
+	va_list args;
+
+	say_err(err);
+	(void)fprintf(stderr, "Type: ");
+	va_start(args, fmt);
+	(void)vfprintf(stderr, fmt, args);
+	va_end(args);
+	(void)fprintf(stderr, "\n");
+	return err_exit_code(err->code);
+}
+
+int cli_fail_journal(const struct cli_place *place, const struct err *err)
+{
+	if (err->code != ERR_JOURNAL)
+		return cli_fail(err);
+	return cli_fail_next(err, "syncup journal verify %s", place->operand);
+}
+
+int cli_fail_traces(const struct cli_place *place, const struct err *err)
+{
+	if (err->code != ERR_JOURNAL)
+		return cli_fail(err);
+	return cli_fail_next(err,
+		"syncup run --take-over RUN %s   only if it is gone for good",
+		place->operand);
 }

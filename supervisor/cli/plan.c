@@ -16,8 +16,8 @@ static const char *const level_names[] = {
 	[FINDING_REFUSAL] = "refusal",
 };
 
-void findings_print(const struct survey *survey, FILE *out,
-	enum finding_level least)
+void findings_print(
+	const struct survey *survey, FILE *out, enum finding_level least)
 {
 	for (unsigned i = 0; i < survey->finding_count; i++) {
 		struct finding finding = survey->finding[i];
@@ -50,13 +50,34 @@ json_t *findings_json(const struct survey *survey)
 	return list;
 }
 
+/* A long subject is cut in the finding. */
+static bool is_subject(const struct finding *finding, const char *name)
+{
+	return strncmp(finding->subject, name, sizeof(finding->subject) - 1) ==
+	       0;
+}
+
+static const struct claim *claim_of(
+	const struct survey *survey, const struct finding *finding)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		if (is_subject(finding, survey->instance[i].instance->name))
+			return &survey->instance[i].claim;
+	for (unsigned i = 0; i < survey->lane_count; i++)
+		if (is_subject(finding, survey->lane[i].link_path))
+			return &survey->lane[i].link_claim;
+	return NULL;
+}
+
 void findings_take_over(struct survey *survey, const char *run)
 {
 	for (unsigned i = 0; run && i < survey->finding_count; i++) {
 		struct finding *finding = &survey->finding[i];
+		const struct claim *claim = NULL;
 
-		if (strcmp(finding->check, "claim") == 0 &&
-			strstr(finding->text, run))
+		if (strcmp(finding->check, "claim") == 0)
+			claim = claim_of(survey, finding);
+		if (claim && strcmp(claim->run, run) == 0)
 			finding->level = FINDING_WARNING;
 	}
 }
@@ -105,16 +126,18 @@ int verb_plan(const struct cli_args *args)
 	int code;
 
 	if (!cli_place_find(args->word[0], &place, &err))
-		return cli_fail(&err, NULL);
+		return cli_fail(&err);
 	if (!place.fleet) {
 		cli_place_done(&place);
-		return cli_usage_error(args->verb, "plan wants a fleet file");
+		return cli_usage_error(args->verb,
+			"plan wants a fleet file, and %s is a folder",
+			args->word[0]);
 	}
 	if (survey_take(place.fleet, &survey, &err)) {
 		code = show(&survey, cli_value(args, "json") != NULL);
 		survey_done(&survey);
 	} else {
-		code = cli_fail(&err, NULL);
+		code = cli_fail(&err);
 	}
 	cli_place_done(&place);
 	return code;

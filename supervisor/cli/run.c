@@ -15,35 +15,6 @@
 #include "supervisor/cli/findings.h"
 #include "supervisor/plan/procedure.h"
 #include "supervisor/report/report.h"
-#include "supervisor/steps/copies.h"
-
-/* Without a journal, traces of a run mean that one was lost. */
-static bool check_no_traces(const struct cli_place *place, struct err *err)
-{
-	_cleanup_free_ char *copy = NULL;
-
-	if (!copies_unsettled(place->fleet, &copy, err))
-		return false;
-	if (copy)
-		return err_set(err, ERR_JOURNAL,
-			"%s is missing, but the metadata copy %s of a run that "
-			"did not end is there; bring the journal back",
-			place->journal, copy);
-	return true;
-}
-
-static bool claim_is_ours(void *arg, const char *name,
-	const struct claim *claim, struct err *err)
-{
-	const struct cli_place *place = arg;
-
-	if (strcmp(claim->state_dir, place->folder) != 0)
-		return true;
-	return err_set(err, ERR_JOURNAL,
-		"%s is missing, but %s is still claimed by its run %s; bring "
-		"the journal back",
-		place->journal, name, claim->run);
-}
 
 /* The last run's journal goes to history/ before a new one begins. */
 static bool put_away(const struct cli_place *place,
@@ -60,7 +31,9 @@ static bool put_away(const struct cli_place *place,
 	       atomic_sync_parent(place->journal, err);
 }
 
-static int begin(const struct cli_place *place, const struct cli_args *args)
+/* before: the last run, which has ended; or NULL. */
+static int begin(const struct cli_place *place, const struct run_state *before,
+	const struct cli_args *args)
 {
 	const struct fleet *fleet = place->fleet;
 	const char *take_over = cli_value(args, "take-over");
@@ -74,23 +47,17 @@ static int begin(const struct cli_place *place, const struct cli_args *args)
 	struct err err = {0};
 	enum err_code refused;
 
-	if (!take_over &&
-		!(check_no_traces(place, &err) &&
-			claim_each(fleet->install_root, claim_is_ours,
-				(void *)(uintptr_t)place, &err)))
-		return cli_fail(&err, NULL);
-	if (fleet->on_failure == FLEET_FAILURE_UNSET &&
-		!isatty(STDIN_FILENO)) {
+	if (fleet->on_failure == FLEET_FAILURE_UNSET && !isatty(STDIN_FILENO)) {
 		(void)err_set(&err, ERR_CONFIG,
 			"%s: on_failure: is not set, and a run without a "
 			"terminal must know what to do",
 			place->operand);
-		return cli_fail(&err,
+		return cli_fail_next(&err,
 			"on_failure: rollback   (or stop, or restore) in the "
 			"fleet file");
 	}
 	if (!survey_take(fleet, &survey, &err))
-		return cli_fail(&err, NULL);
+		return cli_fail(&err);
 	findings_take_over(&survey, take_over);
 	refused = survey_refused(&survey);
 	if (refused == ERR_NONE && survey_is_reached(&survey)) {
@@ -111,6 +78,9 @@ static int begin(const struct cli_place *place, const struct cli_args *args)
 	plan = procedure_find(fleet->procedure)->forward(&survey);
 	survey_done(&survey);
 	session.plan = plan;
+	/* Not earlier: a refused run must not hide how the last one ended. */
+	if (before && !put_away(place, before, &err))
+		return cli_fail(&err);
 	return cli_session(&session);
 }
 
@@ -136,70 +106,79 @@ static bool same_fleet(const struct cli_place *place,
 static int go_on(const struct cli_place *place, const struct run_state *state,
 	const struct cli_args *args)
 {
+	struct cli_answer answer;
 	const struct cli_session session = {
 		.place = place,
 		.take_over = cli_value(args, "take-over"),
-		.answer = cli_value(args, "answer"),
+		.answer = cli_value(args, "answer") ? &answer : NULL,
 		.json = cli_value(args, "json") != NULL,
 	};
-	char next[300];
 	struct err err = {0};
 
-	if (cli_value(args, "as-planned") || same_fleet(place, state, &err))
-		return cli_session(&session);
-	(void)snprintf(next, sizeof(next),
-		"syncup run --as-planned %s   or syncup rollback %s   or "
-		"syncup abort %s",
-		place->folder, place->folder, place->folder);
-	return cli_fail(&err, next);
+	if (!cli_value(args, "as-planned") && !same_fleet(place, state, &err))
+		return cli_fail_next(&err,
+			"syncup run --as-planned %s   or syncup rollback %s   "
+			"or syncup abort %s",
+			place->folder, place->folder, place->folder);
+	if (session.answer && !cli_answer_parse(state,
+				      cli_value(args, "answer"), &answer, &err))
+		return cli_fail_next(&err, "syncup help run");
+	return cli_session(&session);
 }
 
-static int run_locked(const struct cli_place *place,
-	const struct cli_args *args)
+/* No run is unfinished.  before: the last one, or NULL. */
+static int start_anew(const struct cli_place *place,
+	const struct run_state *before, const struct cli_args *args)
 {
-	struct run_state state;
 	struct err err = {0};
-	bool was, unfinished = cli_value(args, "unfinished") != NULL;
-	int code;
 
-	was = cli_place_read(place, &state, &err);
-	if (!was && err.code != ERR_MISSING)
-		return cli_fail(&err, "syncup journal verify FLEET");
-	if (was && state.outcome == RUN_UNFINISHED) {
-		code = go_on(place, &state, args);
-		run_state_done(&state);
-		return code;
-	}
-	if (unfinished || !place->fleet) {
-		if (was)
-			run_state_done(&state);
-		if (!unfinished)
-			(void)printf("syncup: no unfinished run in %s\n",
-				place->folder);
-		return 0;
-	}
-	if (cli_value(args, "answer")) {
-		if (was)
-			run_state_done(&state);
+	if (!cli_place_check_traces(place, cli_value(args, "take-over"), &err))
+		return cli_fail_traces(place, &err);
+	if (cli_value(args, "answer"))
 		return cli_usage_error(
 			args->verb, "--answer: no run is unfinished");
+	if (cli_value(args, "unfinished"))
+		return 0;
+	if (!place->fleet && !before) {
+		(void)err_set(&err, ERR_MISSING,
+			"there is no run in %s, and a new one needs the fleet "
+			"file",
+			place->folder);
+		return cli_fail(&err);
 	}
-	if (was && state.outcome == RUN_TURNED_BACK &&
-		!cli_value(args, "retry") && same_fleet(place, &state, NULL)) {
+	if (!place->fleet) {
+		(void)printf(
+			"syncup: no run is unfinished in %s\n", place->folder);
+		return 0;
+	}
+	if (before && before->outcome == RUN_TURNED_BACK &&
+		!cli_value(args, "retry") && same_fleet(place, before, NULL)) {
 		(void)fprintf(stderr,
 			"syncup: this plan turned back in run %s and is not "
 			"repeated by itself\nType: syncup run --retry %s\n",
-			state.run, place->operand);
-		run_state_done(&state);
+			before->run, place->operand);
 		return err_exit_code(ERR_TURNED);
 	}
-	if (was && !put_away(place, &state, &err)) {
-		run_state_done(&state);
-		return cli_fail(&err, NULL);
+	return begin(place, before, args);
+}
+
+static int run_locked(
+	const struct cli_place *place, const struct cli_args *args)
+{
+	struct run_state state;
+	struct err err = {0};
+	int code;
+
+	if (!cli_place_read(place, &state, &err)) {
+		if (err.code != ERR_MISSING)
+			return cli_fail_journal(place, &err);
+		return start_anew(place, NULL, args);
 	}
-	if (was)
-		run_state_done(&state);
-	return begin(place, args);
+	code = state.outcome == RUN_UNFINISHED
+		       ? go_on(place, &state, args)
+		       : start_anew(place, &state, args);
+	run_state_done(&state);
+	return code;
 }
 
 int verb_run(const struct cli_args *args)
@@ -207,16 +186,19 @@ int verb_run(const struct cli_args *args)
 	struct cli_place place = {0};
 	struct err err = {0};
 	_cleanup_fd_ int lock = -1;
+	bool unfinished = cli_value(args, "unfinished") != NULL;
 	int code;
 
 	if (!cli_place_find(args->word[0], &place, &err))
-		return cli_fail(&err, NULL);
-	if (cli_place_lock(&place, place.fleet != NULL, &lock, &err))
+		return cli_fail(&err);
+	if (cli_place_lock(&place, place.fleet && !unfinished, &lock, &err))
 		code = run_locked(&place, args);
-	else if (err.code == ERR_HELD && cli_value(args, "unfinished"))
+	else if (err.code == ERR_MISSING)
+		code = start_anew(&place, NULL, args);
+	else if (err.code == ERR_HELD && unfinished)
 		code = 0; /* somebody is at it: what cron each minute wants */
 	else
-		code = cli_fail(&err, "syncup status FLEET");
+		code = cli_fail_next(&err, "syncup status %s", place.operand);
 	cli_place_done(&place);
 	return code;
 }

@@ -28,8 +28,8 @@ struct life {
 	int64_t interrupted_ms;
 };
 
-static void on_record(void *arg, const struct run_state *state,
-	const struct record *record)
+static void on_record(
+	void *arg, const struct run_state *state, const struct record *record)
 {
 	struct life *life = arg;
 
@@ -132,34 +132,47 @@ static void say_end(const struct cli_session *session,
 	say_next(session, state, code);
 }
 
-/* STEP@TARGET=ANSWER, each part checked against the run. */
-static bool give_answer(struct engine *engine, const char *text,
-	struct err *err)
+static bool is_asked(const struct run_state *state, const char *question)
 {
-	char buf[400];
-	char *target, *answer;
-	const struct run_state *state = engine_state(engine);
+	for (unsigned i = 0; i < state->lane_count; i++) {
+		const struct run_lane *lane = &state->lane[i];
 
-	(void)snprintf(buf, sizeof(buf), "%s", text);
-	target = strchr(buf, '@');
-	answer = target ? strrchr(target, '=') : NULL;
-	if (!answer)
+		if (lane->outcome == RUN_UNFINISHED && lane->halt_decide &&
+			strcmp(lane->halt_decide, question) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool cli_answer_parse(const struct run_state *state, const char *text,
+	struct cli_answer *ret_answer, struct err *err)
+{
+	char *equals, *at;
+
+	(void)snprintf(ret_answer->text, sizeof(ret_answer->text), "%s", text);
+	equals = strrchr(ret_answer->text, '=');
+	at = strchr(ret_answer->text, '@');
+	if (!equals || !at || at > equals)
 		return err_set(err, ERR_USAGE,
 			"--answer wants STEP@TARGET=again|done|stop");
-	*target++ = '\0';
-	*answer++ = '\0';
-	if (strcmp(answer, "again") != 0 && strcmp(answer, "done") != 0 &&
-		strcmp(answer, "stop") != 0)
+	*equals = '\0';
+	ret_answer->word = equals + 1;
+	if (strcmp(ret_answer->word, "again") != 0 &&
+		strcmp(ret_answer->word, "done") != 0 &&
+		strcmp(ret_answer->word, "stop") != 0)
 		return err_set(err, ERR_USAGE,
-			"--answer wants again, done or stop, not %.40s",
-			answer);
-	for (unsigned i = 0; i < state->lane_count; i++)
-		if (run_course_step(run_lane_course(&state->lane[i]), buf,
-			    target))
-			return engine_answer(
-				engine, buf, target, answer, err);
-	return err_set(err, ERR_USAGE, "this run has no step %.60s on %.60s",
-		buf, target);
+			"--answer wants again, done or stop, not \"%.40s\"",
+			ret_answer->word);
+	/* One that comes before its question would be believed later. */
+	if (!is_asked(state, ret_answer->text))
+		return err_set(err, ERR_USAGE,
+			"--answer: the run did not stop with a question about "
+			"%.100s",
+			ret_answer->text);
+	*at = '\0';
+	ret_answer->step = ret_answer->text;
+	ret_answer->target = at + 1;
+	return true;
 }
 
 static struct event *listen_for(struct engine *engine, int signal_number,
@@ -173,8 +186,8 @@ static struct event *listen_for(struct engine *engine, int signal_number,
 	return event;
 }
 
-static int live_with(const struct cli_session *session, struct life *life,
-	struct err *err)
+static int live_with(
+	const struct cli_session *session, struct life *life, struct err *err)
 {
 	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
 	struct event *events[3] = {
@@ -212,15 +225,17 @@ int cli_session(const struct cli_session *session)
 	life.live = live_new(stdout);
 	if (!engine_new(&config, session->plan, &life.engine, &err)) {
 		live_free(life.live);
-		return cli_fail(&err, NULL);
+		return cli_fail(&err);
 	}
 	state = engine_state(life.engine);
 	if ((session->answer &&
-		    !give_answer(life.engine, session->answer, &err)) ||
+		    !engine_answer(life.engine, session->answer->step,
+			    session->answer->target, session->answer->word,
+			    &err)) ||
 		(session->request != RUN_REQUEST_NONE &&
 			!engine_request(life.engine, session->request,
 				session->restore, &err))) {
-		code = cli_fail(&err, NULL);
+		code = cli_fail(&err);
 	} else {
 		code = live_with(session, &life, &err);
 		if (!session->json)

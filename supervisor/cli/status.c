@@ -10,8 +10,8 @@
 #include "supervisor/report/report.h"
 #include "supervisor/version.h"
 
-static void say_who_works(const struct cli_place *place,
-	const struct run_state *state)
+static void say_who_works(
+	const struct cli_place *place, const struct run_state *state)
 {
 	_cleanup_fd_ int lock = -1;
 	struct err err = {0};
@@ -34,7 +34,7 @@ int verb_status(const struct cli_args *args)
 	int code = 0;
 
 	if (!cli_place_find(args->word[0], &place, &err))
-		return cli_fail(&err, NULL);
+		return cli_fail(&err);
 	if (cli_place_read(&place, &state, &err)) {
 		if (cli_value(args, "json")) {
 			json = report_json(&state, sys_wall_ms());
@@ -46,10 +46,12 @@ int verb_status(const struct cli_args *args)
 			say_who_works(&place, &state);
 		}
 		run_state_done(&state);
-	} else if (err.code == ERR_MISSING) {
-		(void)printf("no run yet in %s\n", place.folder);
+	} else if (err.code != ERR_MISSING) {
+		code = cli_fail_journal(&place, &err);
+	} else if (!cli_place_check_traces(&place, NULL, &err)) {
+		code = cli_fail_traces(&place, &err);
 	} else {
-		code = cli_fail(&err, NULL);
+		(void)printf("no run yet in %s\n", place.folder);
 	}
 	cli_place_done(&place);
 	return code;

@@ -127,8 +127,8 @@ static bool broke(struct book *book, struct err *err)
 	return false;
 }
 
-bool book_write(struct book *book, const char *kind, json_t *body,
-	struct err *err)
+bool book_write(
+	struct book *book, const char *kind, json_t *body, struct err *err)
 {
 	const struct timeval second = {.tv_sec = 1};
 	bool ok = !book->broken.code;
@@ -150,8 +150,7 @@ bool book_write(struct book *book, const char *kind, json_t *body,
 bool book_sync(struct book *book, struct err *err)
 {
 	(void)event_del(book->sync_timer);
-	if (book->broken.code ||
-		!journal_sync(book->journal, &book->broken))
+	if (book->broken.code || !journal_sync(book->journal, &book->broken))
 		return broke(book, err);
 	return true;
 }

@@ -13,7 +13,8 @@
 struct book;
 
 bool book_new(struct event_base *base, const struct engine_config *config,
-	const json_t *plan, struct book **ret_book, struct err *err) WARN_UNUSED;
+	const json_t *plan, struct book **ret_book,
+	struct err *err) WARN_UNUSED;
 void book_free(struct book *book);
 const struct run_state *book_state(const struct book *book);
 /* body is stolen, also on failure. */

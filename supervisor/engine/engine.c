@@ -13,9 +13,9 @@
 #include "supervisor/engine/internal.h"
 
 enum {
-	GATHER_MS = 300,    /* an INTENT waits for its stage's others */
-	REQUEST_MS = 300,   /* how often we look for a request file */
-	DRAIN_MS = 3000,    /* what is under way may still end */
+	GATHER_MS = 300, /* an INTENT waits for its stage's others */
+	REQUEST_MS = 300, /* how often we look for a request file */
+	DRAIN_MS = 3000, /* what is under way may still end */
 	REQUEST_MAX = 4096, /* bytes */
 };
 
@@ -141,9 +141,8 @@ static void obey(struct engine *engine)
 		if (lane->phase == LANE_ENDED || left ||
 			(lane->past->turned && !abort_it))
 			continue;
-		lane_turn(lane,
-			abort_it ? "an operator asked to abort"
-				 : "an operator asked to go back");
+		lane_turn(lane, abort_it ? "an operator asked to abort"
+					 : "an operator asked to go back");
 	}
 }
 
@@ -234,8 +233,8 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	if (!book_new(engine->base, config, plan, &engine->book, err))
 		goto fail;
 	state = book_state(engine->book);
-	engine->procedure = procedure_find(json_string_value(
-		json_object_get(state->plan, "procedure")));
+	engine->procedure = procedure_find(
+		json_string_value(json_object_get(state->plan, "procedure")));
 	if (!engine->procedure) {
 		(void)err_set(err, ERR_JOURNAL,
 			"the journal's procedure is not known to this syncup");
@@ -243,8 +242,8 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	}
 	if (!fleet_from_json(json_object_get(state->plan, "fleet"),
 		    &engine->fleet, err) ||
-		!targets_new(state->plan, engine->fleet, &engine->targets,
-			err) ||
+		!targets_new(
+			state->plan, engine->fleet, &engine->targets, err) ||
 		!http_new(engine->base, &engine->env.http, err) ||
 		!helpers_new(engine->base, NULL, &engine->env.helpers, err))
 		goto fail;
@@ -257,8 +256,7 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	engine->flush = event_new(engine->base, -1, 0, flush, engine);
 	engine->request = event_new(
 		engine->base, -1, EV_PERSIST, look_for_request, engine);
-	engine->drain =
-		event_new(engine->base, -1, 0, drained, engine->base);
+	engine->drain = event_new(engine->base, -1, 0, drained, engine->base);
 	if (!engine->lane || !engine->flush || !engine->request ||
 		!engine->drain) {
 		(void)err_set(err, ERR_BUG, "out of memory");
@@ -331,8 +329,8 @@ static int worst(const struct run_state *state)
 	return 0;
 }
 
-static bool all_ended(const struct run_state *state,
-	enum run_outcome *ret_outcome)
+static bool all_ended(
+	const struct run_state *state, enum run_outcome *ret_outcome)
 {
 	*ret_outcome = RUN_REACHED;
 	for (unsigned i = 0; i < state->lane_count; i++) {
@@ -368,8 +366,8 @@ static int finish(struct engine *engine, struct err *err)
 		return err_exit_code(broken->code);
 	}
 	if (engine->stopping) {
-		(void)err_set(err, ERR_STOPPED, "stopped by %s",
-			engine->stop_why);
+		(void)err_set(
+			err, ERR_STOPPED, "stopped by %s", engine->stop_why);
 		return err_exit_code(ERR_STOPPED);
 	}
 	for (unsigned i = 0; code && i < state->lane_count; i++) {

@@ -14,14 +14,14 @@
 #include "supervisor/fleet/fleet.h"
 
 /* Told of each record appended; a view, nothing that decides. */
-typedef void engine_view_fn(void *arg, const struct run_state *state,
-	const struct record *record);
+typedef void engine_view_fn(
+	void *arg, const struct run_state *state, const struct record *record);
 
 struct engine_config {
-	const char *journal;    /* path of run.journal */
-	const char *request;    /* path that rollback and abort write to */
-	const char *take_over;  /* or NULL */
-	engine_view_fn *view;   /* or NULL */
+	const char *journal; /* path of run.journal */
+	const char *request; /* path that rollback and abort write to */
+	const char *take_over; /* or NULL */
+	engine_view_fn *view; /* or NULL */
 	void *view_arg;
 };
 

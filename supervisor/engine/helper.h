@@ -8,24 +8,32 @@
  * One JSON object a line each way.
  *   ask    {"id":7,"op":"digest","uri":"mongodb://...", ...}
  *   answer {"id":7,"ok":true,"result":{...}}
- *          {"id":7,"ok":false,"code":"again"|"step"|"decide"|"config"|"storage","error":"..."}
- * "again": cannot reach or see it now.  Errors never hold a connection string.
+ *          {"id":7,"ok":false,"code":"again","error":"..."}
+ * Codes are again (cannot reach or see it now), step, decide, config and
+ * storage.  Errors never hold a connection string.
  *
- * op           members              result
- * identify     uri                  identity ("cluster:<hex>" from config.version.clusterId, "set:<hex>"
- *                                   from replSetGetConfig settings.replicaSetId, else "hosts:a:1,b:2"
- *                                   sorted), proved (false for hosts), version (buildInfo)
- * shards       uri                  sharded, shards [ids]    (listShards; CommandNotFound: false, [])
- * summary      uri                  found, databases [names], database (the main one),
- *                                   metadata_version (int or null), recognised (bool), instances
- *                                   [{id,state,phase,last_event:"T.I" or null}] sorted by id,
- *                                   partitions {total,done,in_progress}, copied_bytes
- * digest       uri                  found, databases, digest (SHA-256 hex), documents, bytes
- * save         uri, directory       as digest; directory/<db>/<collection>.bson and .metadata.json,
- *                                   and directory/copy.json {databases, digest, documents, bytes, files:[{path,sha256,bytes}]}
- *                                   written last; digest before and after must be equal: else "decide"
- * check_copy   directory            the same from copy.json, after verifying every file; "step" if bad
- * put_back     uri, directory       digest after; drops the known metadata databases, restores the copy
+ * identify {uri}
+ *   identity ("cluster:<hex>" from config.version.clusterId, "set:<hex>" from
+ *   replSetGetConfig settings.replicaSetId, else "hosts:a:1,b:2" sorted),
+ *   proved (false for hosts), version (buildInfo)
+ * shards {uri}
+ *   sharded, shards [ids], by listShards; CommandNotFound: false, []
+ * summary {uri}
+ *   found, databases [names], database (the main one), metadata_version (int
+ *   or null), recognised (bool), instances [{id, state, phase, last_event:
+ *   "T.I" or null}] sorted by id, partitions {total, done, in_progress},
+ *   copied_bytes
+ * digest {uri}
+ *   found, databases, digest (SHA-256 hex), documents, bytes
+ * save {uri, directory}
+ *   as digest; writes directory/<db>/<collection>.bson and .metadata.json, and
+ *   last directory/copy.json {databases, digest, documents, bytes, files:
+ *   [{path, sha256, bytes}]}; digest before and after must be equal: else
+ *   "decide"
+ * check_copy {directory}
+ *   the same from copy.json, after verifying every file; "step" if bad
+ * put_back {uri, directory}
+ *   digest after; drops the known metadata databases, restores the copy
  */
 #ifndef SUPERVISOR_ENGINE_HELPER_H
 #define SUPERVISOR_ENGINE_HELPER_H
@@ -49,12 +57,12 @@ typedef void helper_fn(void *arg, const json_t *result, const struct err *err);
  * the installed one (SYNCUP_LIBEXECDIR). */
 bool helpers_new(struct event_base *base, const char *path,
 	struct helpers **ret_helpers, struct err *err) WARN_UNUSED;
-void helpers_free(struct helpers *helpers); /* ends them; callbacks are not called */
+/* Ends them; callbacks are not called. */
+void helpers_free(struct helpers *helpers);
 /* ask is borrowed: "op" and members; "id" is added.  done is never called
  * before this returns. */
-bool helpers_ask(struct helpers *helpers, const json_t *ask,
-	int64_t timeout_ms, helper_fn *done, void *arg,
-	struct err *err) WARN_UNUSED;
+bool helpers_ask(struct helpers *helpers, const json_t *ask, int64_t timeout_ms,
+	helper_fn *done, void *arg, struct err *err) WARN_UNUSED;
 /* done for this arg will not be called any more; false if it was not due. */
 bool helpers_forget(struct helpers *helpers, const void *arg);
 

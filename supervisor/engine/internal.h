@@ -14,9 +14,9 @@
 #include "supervisor/plan/procedure.h"
 
 enum work_mode {
-	WORK_STEP,    /* the real thing */
+	WORK_STEP, /* the real thing */
 	WORK_RECHECK, /* a step done before: is it still so? */
-	WORK_PROOF,   /* may the lane go back? journals nothing itself */
+	WORK_PROOF, /* may the lane go back? journals nothing itself */
 };
 
 enum work_phase {
@@ -35,20 +35,20 @@ struct work {
 	struct lane_run *lane;
 	enum work_mode mode;
 	enum work_phase phase;
-	unsigned stage;       /* index in the course */
-	struct event *wake;   /* timer, and the way results come in */
-	bool waiting;         /* a callback of observe, guard or act is due */
-	bool orphan;          /* given up; freed when that callback comes */
-	bool answered;        /* result below is to be handled */
+	unsigned stage; /* index in the course */
+	struct event *wake; /* timer, and the way results come in */
+	bool waiting; /* a callback of observe, guard or act is due */
+	bool orphan; /* given up; freed when that callback comes */
+	bool answered; /* result below is to be handled */
 	enum step_view view;
 	struct err acted_err;
 	bool acted_ok;
 	char detail[300];
 	enum err_code blocked_code;
-	int64_t since_ms;     /* CLOCK_BOOTTIME: patience is counted from here */
-	int64_t rest_ms;      /* the last rest; doubles */
-	int64_t note_ms;      /* when the last note was written */
-	int64_t wait_since;   /* wall clock: how long it waits for this text */
+	int64_t since_ms; /* CLOCK_BOOTTIME: patience is counted from here */
+	int64_t rest_ms; /* the last rest; doubles */
+	int64_t note_ms; /* when the last note was written */
+	int64_t wait_since; /* wall clock: how long it waits for this text */
 	char noted[300];
 };
 
@@ -57,7 +57,7 @@ enum lane_phase {
 	LANE_RECHECKING,
 	LANE_WORKING,
 	LANE_PROVING, /* whether it may turn back */
-	LANE_HALTED,  /* until the next "run" */
+	LANE_HALTED, /* until the next "run" */
 	LANE_ENDED,
 };
 
@@ -81,10 +81,10 @@ struct engine {
 	const struct procedure *procedure;
 	struct lane_run *lane;
 	unsigned lane_count;
-	struct event *flush;   /* INTENTs become due: one batch */
+	struct event *flush; /* INTENTs become due: one batch */
 	struct event *request; /* looks for what rollback and abort leave */
 	struct event *drain;
-	int64_t flush_by_ms;   /* no INTENT waits for others longer than this */
+	int64_t flush_by_ms; /* no INTENT waits for others longer than this */
 	const char *request_path;
 	bool stopping;
 	unsigned waiting; /* callbacks due, over all works */
@@ -118,6 +118,6 @@ struct work *work_new(struct lane_run *lane, enum work_mode mode,
 void work_drop(struct work *work); /* now, or when its callback comes */
 void work_start(struct work *work);
 bool work_intend(struct work *work); /* writes its INTENT */
-void work_act(struct work *work);    /* after the sync */
+void work_act(struct work *work); /* after the sync */
 
 #endif

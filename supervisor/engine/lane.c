@@ -37,8 +37,8 @@ void lane_drop_work(struct lane_run *lane)
 
 static void add_work(struct lane_run *lane, struct work *work)
 {
-	struct work **more = realloc(lane->work,
-		(lane->work_count + 1) * sizeof(struct work *));
+	struct work **more = realloc(
+		lane->work, (lane->work_count + 1) * sizeof(struct work *));
 
 	if (!more)
 		abort();
@@ -61,8 +61,7 @@ static void end_lane(struct lane_run *lane)
 {
 	enum run_outcome outcome =
 		lane->past->turned ? lane->past->turn_outcome : RUN_REACHED;
-	json_t *body = json_pack(
-		"{s:s}", "outcome", run_outcome_name(outcome));
+	json_t *body = json_pack("{s:s}", "outcome", run_outcome_name(outcome));
 
 	if (lane->past->turned && lane->past->turn_why)
 		(void)json_object_set_new(
@@ -133,14 +132,13 @@ static void look_again(struct lane_run *lane, unsigned limit)
 	lane->phase = LANE_RECHECKING;
 	for (unsigned i = 0; i < targets->count; i++) {
 		unsigned stage;
-		const struct run_step *step = last_done(
-			course, limit, targets->item[i].name, &stage);
+		const struct run_step *step =
+			last_done(course, limit, targets->item[i].name, &stage);
 
 		if (step)
-			add_work(lane,
-				work_new(lane, WORK_RECHECK, stage,
-					&course->stage[stage], step,
-					&targets->item[i]));
+			add_work(lane, work_new(lane, WORK_RECHECK, stage,
+					       &course->stage[stage], step,
+					       &targets->item[i]));
 	}
 	if (lane->work_count)
 		start_work(lane);
@@ -169,17 +167,16 @@ static void turn_now(struct lane_run *lane)
 	bool restore = engine->fleet->on_failure == FLEET_FAILURE_RESTORE ||
 		       state->request_restore;
 	bool abort_it = state->request == RUN_REQUEST_ABORT;
-	json_t *course = abort_it
-				 ? engine->procedure->leave(lane->past)
-				 : engine->procedure->back(
-					   state->plan, lane->past, restore);
+	json_t *course = abort_it ? engine->procedure->leave(lane->past)
+				  : engine->procedure->back(
+					    state->plan, lane->past, restore);
 
 	lane_drop_work(lane);
 	if (wrote(lane, "turn",
 		    json_pack("{s:s, s:s, s:o}", "why", lane->turn_why,
 			    "outcome",
-			    run_outcome_name(abort_it ? RUN_ABORTED
-						      : RUN_TURNED_BACK),
+			    run_outcome_name(
+				    abort_it ? RUN_ABORTED : RUN_TURNED_BACK),
 			    "course", course)) &&
 		book_sync(engine->book, NULL))
 		lane_advance(lane);
@@ -187,8 +184,8 @@ static void turn_now(struct lane_run *lane)
 		engine_broken(engine);
 }
 
-static void prove_first(struct lane_run *lane,
-	const struct procedure_proof *proof)
+static void prove_first(
+	struct lane_run *lane, const struct procedure_proof *proof)
 {
 	struct run_course *course = run_lane_course(lane->past);
 	const struct run_stage *stage = run_course_stage(course, proof->stage);

@@ -16,20 +16,20 @@
 #include "supervisor/engine/helper.h"
 #include "supervisor/plan/target.h"
 
-enum step_view {      /* what an observation, or a guard, may conclude */
+enum step_view { /* what an observation, or a guard, may conclude */
 	VIEW_REACHED, /* the world is as wanted; a guard: go ahead */
 	VIEW_NOT_YET, /* not there; what we began may still be under way */
-	VIEW_AGAIN,   /* not there, and proved: nothing of ours is under way */
-	VIEW_FAILED,  /* what we began is proved to have failed; counts */
-	VIEW_UNDONE,  /* an earlier step of the lane no longer holds */
+	VIEW_AGAIN, /* not there, and proved: nothing of ours is under way */
+	VIEW_FAILED, /* what we began is proved to have failed; counts */
+	VIEW_UNDONE, /* an earlier step of the lane no longer holds */
 	VIEW_UNKNOWN, /* cannot see: never act, never done */
 	VIEW_BLOCKED, /* only a person can get us out of this */
 };
 
-enum step_again {     /* INTENT is on disk, the outcome unknown: then? */
-	AGAIN_SAFE,   /* acting twice equals acting once */
-	AGAIN_QUIET,  /* only look until quiet_s after the INTENT */
-	AGAIN_ASK,    /* never repeat; stop and ask the operator */
+enum step_again { /* INTENT is on disk, the outcome unknown: then? */
+	AGAIN_SAFE, /* acting twice equals acting once */
+	AGAIN_QUIET, /* only look until quiet_s after the INTENT */
+	AGAIN_ASK, /* never repeat; stop and ask the operator */
 };
 
 /* What every step may use; the same for all of a run. */
@@ -53,12 +53,12 @@ struct step_run {
 	struct run_lane *lane;
 	const struct run_stage *stage;
 	const struct run_step *past; /* what the journal knows of it */
-	json_t *saw;    /* goes into the next INTENT or DONE; see step_see() */
+	json_t *saw; /* goes into the next INTENT or DONE; see step_see() */
 	json_t *memory; /* kept between two looks of this supervisor only */
 	/* What is under way, so that it can be ended with the step. */
 	struct http_call *call;
 	struct child *child;
-	bool acted;     /* its act came back well, in this supervisor's life */
+	bool acted; /* its act came back well, in this supervisor's life */
 	int64_t acted_ms; /* CLOCK_BOOTTIME of that */
 };
 
@@ -67,12 +67,12 @@ struct step_run {
 typedef bool step_fn(struct step_run *run, struct err *err);
 
 struct step_kind {
-	const char *name;  /* written to the journal: never rename */
+	const char *name; /* written to the journal: never rename */
 	const char *doing; /* for people: "%s" is the target's name */
 	step_fn *observe, *guard, *act; /* no act: only waited for */
 	enum step_again again;
 	unsigned tries; /* proved failures that end the step */
-	unsigned quiet_s, patience_s; /* defaults; frozen per stage in the plan */
+	unsigned quiet_s, patience_s; /* defaults; a plan freezes its own */
 };
 
 const struct step_kind *step_kind_find(const char *name); /* NULL: unknown */

@@ -550,7 +550,8 @@ void step_acted(struct step_run *run, const struct err *err)
 	work->acted_ok = !err;
 	if (err) {
 		work->acted_err = *err;
-		scrub_in_place(work->acted_err.msg, sizeof(work->acted_err.msg));
+		scrub_in_place(
+			work->acted_err.msg, sizeof(work->acted_err.msg));
 	}
 	work->answered = true;
 	wake_now(work);

@@ -32,8 +32,8 @@ static void join(struct survey *survey, unsigned from, unsigned to)
 			survey->instance[i].lane = to;
 }
 
-static void name_lane(struct survey *survey, struct seen_lane *lane,
-	unsigned index)
+static void name_lane(
+	struct survey *survey, struct seen_lane *lane, unsigned index)
 {
 	const char *name = NULL;
 
@@ -117,8 +117,7 @@ char *seen_lane_binary(const struct seen_lane *lane)
 	return path;
 }
 
-json_t *seen_argv(const struct survey *survey,
-	const struct seen_instance *seen)
+json_t *seen_argv(const struct survey *survey, const struct seen_instance *seen)
 {
 	const struct fleet_spawn *spawn = seen->instance->spawn;
 	json_t *argv = json_array();

@@ -57,11 +57,11 @@ static json_t *one(const char *type, const char *lane)
 }
 
 /* Processes of a lane for which `wanted` says yes (NULL: all). */
-typedef bool wanted_fn(const struct survey *survey,
-	const struct seen_instance *seen);
+typedef bool wanted_fn(
+	const struct survey *survey, const struct seen_instance *seen);
 
-static json_t *processes(const struct survey *survey, unsigned lane,
-	wanted_fn *wanted)
+static json_t *processes(
+	const struct survey *survey, unsigned lane, wanted_fn *wanted)
 {
 	json_t *list = json_array();
 
@@ -75,15 +75,15 @@ static json_t *processes(const struct survey *survey, unsigned lane,
 	return list;
 }
 
-static bool is_to_be_paused(const struct survey *survey,
-	const struct seen_instance *seen)
+static bool is_to_be_paused(
+	const struct survey *survey, const struct seen_instance *seen)
 {
 	return survey->fleet->pause == FLEET_PAUSE_ALWAYS &&
 	       seen->progress.phase == SYNC_PHASE_RUNNING;
 }
 
-static bool is_running(const struct survey *survey,
-	const struct seen_instance *seen)
+static bool is_running(
+	const struct survey *survey, const struct seen_instance *seen)
 {
 	(void)survey;
 	return seen->progress.phase == SYNC_PHASE_RUNNING;
@@ -114,8 +114,8 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 	add_stage(stages, fleet, "hold", one("link", lane->name));
 	add_stage(stages, fleet, "stop", processes(survey, index, NULL));
 	add_stage(stages, fleet, "save", one("metadata", lane->name));
-	with_version(add_stage(stages, fleet, "activate",
-			     one("link", lane->name)),
+	with_version(
+		add_stage(stages, fleet, "activate", one("link", lane->name)),
 		fleet->version);
 	with_version(add_stage(stages, fleet, "start",
 			     processes(survey, index, NULL)),
@@ -124,17 +124,17 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 	add_stage(stages, fleet, "resume",
 		processes(survey, index, is_to_be_paused));
 	add_stage(stages, fleet, "watch", processes(survey, index, is_running));
-	with_version(add_stage(stages, fleet, "settle",
-			     one("lane", lane->name)),
+	with_version(
+		add_stage(stages, fleet, "settle", one("lane", lane->name)),
 		fleet->version);
 	add_stage(stages, fleet, "release", one("lane", lane->name));
 	return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", lane->name,
-		"identity", lane->identity, "proved", (int)lane->proved,
-		"from", lane->from, "stages", stages);
+		"identity", lane->identity, "proved", (int)lane->proved, "from",
+		lane->from, "stages", stages);
 }
 
-static json_t *process_target(const struct survey *survey,
-	const struct seen_instance *seen)
+static json_t *process_target(
+	const struct survey *survey, const struct seen_instance *seen)
 {
 	const struct seen_lane *lane = &survey->lane[seen->lane];
 
@@ -154,8 +154,8 @@ static json_t *targets(const struct survey *survey)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < survey->instance_count; i++)
-		(void)json_array_append_new(list,
-			process_target(survey, &survey->instance[i]));
+		(void)json_array_append_new(
+			list, process_target(survey, &survey->instance[i]));
 	(void)json_array_append_new(list,
 		json_pack("{s:s, s:s}", "name", "host:local", "type", "host"));
 	for (unsigned i = 0; i < survey->lane_count; i++) {
@@ -166,22 +166,22 @@ static json_t *targets(const struct survey *survey)
 			&survey->instance[lane->first];
 
 		(void)json_array_append_new(list,
-			json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s}",
-				"name", json_sprintf("link:%s", lane->name),
-				"type", "link", "lane", lane->name, "path",
+			json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s}", "name",
+				json_sprintf("link:%s", lane->name), "type",
+				"link", "lane", lane->name, "path",
 				lane->link_path, "binary",
 				(int)lane->link_binary, "from", lane->from,
 				"adopt_from", first->instance->name));
-		(void)json_array_append_new(list,
-			json_pack("{s:o, s:s, s:s, s:s, s:O?}", "name",
-				json_sprintf("metadata:%s", lane->name), "type",
-				"metadata", "lane", lane->name, "via",
-				first->instance->name, "before",
-				cluster->summary));
-		(void)json_array_append_new(list,
-			json_pack("{s:o, s:s, s:s}", "name",
-				json_sprintf("lane:%s", lane->name), "type",
-				"lane", "lane", lane->name));
+		(void)json_array_append_new(
+			list, json_pack("{s:o, s:s, s:s, s:s, s:O?}", "name",
+				      json_sprintf("metadata:%s", lane->name),
+				      "type", "metadata", "lane", lane->name,
+				      "via", first->instance->name, "before",
+				      cluster->summary));
+		(void)json_array_append_new(
+			list, json_pack("{s:o, s:s, s:s}", "name",
+				      json_sprintf("lane:%s", lane->name),
+				      "type", "lane", "lane", lane->name));
 	}
 	return list;
 }
@@ -197,15 +197,15 @@ static json_t *forward(const struct survey *survey)
 		survey->fleet->version, "fleet", fleet_to_json(survey->fleet),
 		"artifact", "sha256", survey->artifact.sha256, "binary_sha256",
 		survey->artifact.binary_sha256, "bytes",
-		(json_int_t)survey->artifact.bytes, "targets",
-		targets(survey), "lanes", lanes);
+		(json_int_t)survey->artifact.bytes, "targets", targets(survey),
+		"lanes", lanes);
 }
 
 /* Targets of a forward stage whose step `take` accepts. */
 typedef bool take_fn(const struct run_step *step);
 
-static json_t *taken(const struct run_lane *lane, const char *kind,
-	take_fn *take)
+static json_t *taken(
+	const struct run_lane *lane, const char *kind, take_fn *take)
 {
 	const struct run_stage *stage = run_course_stage(&lane->forward, kind);
 	json_t *list = json_array();
@@ -241,8 +241,8 @@ static json_t *to_resume(const struct run_lane *lane)
 
 	for (unsigned i = 0; pauses && i < pauses->step_count; i++)
 		if (pauses->step[i].intents && run_step_ours(&pauses->step[i]))
-			(void)json_array_append_new(list,
-				json_string(pauses->step[i].target));
+			(void)json_array_append_new(
+				list, json_string(pauses->step[i].target));
 	return list;
 }
 
@@ -263,8 +263,8 @@ static void resume_never_paused(const struct run_lane *lane, json_t *resumes)
 	}
 }
 
-static json_t *back(const json_t *plan, const struct run_lane *lane,
-	bool restore)
+static json_t *back(
+	const json_t *plan, const struct run_lane *lane, bool restore)
 {
 	struct fleet *fleet = NULL;
 	const char *from =

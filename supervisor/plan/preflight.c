@@ -28,8 +28,8 @@ static struct finding *add(struct survey *survey, enum finding_level level,
 	return finding;
 }
 
-__attribute__((format(printf, 2, 3))) static void say(struct finding *finding,
-	const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void say(
+	struct finding *finding, const char *fmt, ...)
 {
 	va_list args;
 
@@ -38,8 +38,8 @@ __attribute__((format(printf, 2, 3))) static void say(struct finding *finding,
 	va_end(args);
 }
 
-__attribute__((format(printf, 2, 3))) static void fix(struct finding *finding,
-	const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void fix(
+	struct finding *finding, const char *fmt, ...)
 {
 	va_list args;
 
@@ -64,21 +64,23 @@ static void check_artifact(struct survey *survey)
 	if (strcmp(survey->artifact.version, fleet->version) != 0) {
 		finding = add(survey, FINDING_REFUSAL, "artifact",
 			fleet->artifact.file);
-		say(finding, "its executable says version %s, the fleet asks "
-			     "for %s",
+		say(finding,
+			"its executable says version %s, the fleet asks "
+			"for %s",
 			survey->artifact.version, fleet->version);
 		fix(finding, "correct version: or artifact: in the fleet file");
 		return;
 	}
 	finding = add(survey, FINDING_PASS, "artifact", fleet->artifact.file);
-	say(finding, "sha256 as given, runs here, says version %s, %u files, "
-		     "%llu MiB",
+	say(finding,
+		"sha256 as given, runs here, says version %s, %u files, "
+		"%llu MiB",
 		survey->artifact.version, survey->artifact.files,
 		(unsigned long long)(survey->artifact.bytes >> 20));
 }
 
-static void check_claim(struct survey *survey, const char *subject,
-	const struct claim *claim)
+static void check_claim(
+	struct survey *survey, const char *subject, const struct claim *claim)
 {
 	struct finding *finding;
 
@@ -86,11 +88,13 @@ static void check_claim(struct survey *survey, const char *subject,
 		return;
 	finding = add(survey, FINDING_REFUSAL, "claim", subject);
 	finding->code = ERR_HELD;
-	say(finding, "it belongs to run %s of fleet %s, begun from host %s "
-		     "(state in %s)",
+	say(finding,
+		"it belongs to run %s of fleet %s, begun from host %s "
+		"(state in %s)",
 		claim->run, claim->fleet, claim->host, claim->state_dir);
-	fix(finding, "finish that run there; if it is lost: syncup run "
-		     "--take-over %s",
+	fix(finding,
+		"finish that run there; if it is lost: syncup run "
+		"--take-over %s",
 		claim->run);
 }
 
@@ -126,8 +130,9 @@ static void check_process(struct survey *survey, struct seen_instance *seen)
 	}
 	if (strcmp(seen->version_proof, "exe") != 0) {
 		finding = add(survey, FINDING_WARNING, "version", name);
-		say(finding, "version %s is known only from the link: its "
-			     "executable cannot be read",
+		say(finding,
+			"version %s is known only from the link: its "
+			"executable cannot be read",
 			seen->version);
 		fix(finding, "run syncup as the user that runs the sync "
 			     "processes");
@@ -148,16 +153,18 @@ static void check_api(struct survey *survey, struct seen_instance *seen)
 		finding = add(survey, FINDING_REFUSAL, "api", name);
 		say(finding, "its API on port %u does not answer: %s",
 			seen->config.port, seen->progress_err.msg);
-		fix(finding, "wait until it answers (some minutes after a "
-			     "start are normal), or correct port in %s",
+		fix(finding,
+			"wait until it answers (some minutes after a "
+			"start are normal), or correct port in %s",
 			seen->instance->config);
 		return;
 	}
 	if (seen->config.id[0] && progress->id[0] &&
 		strcmp(seen->config.id, progress->id) != 0) {
 		finding = add(survey, FINDING_REFUSAL, "identity", name);
-		say(finding, "port %u is answered by mongosyncID \"%s\", but "
-			     "%s says id \"%s\"",
+		say(finding,
+			"port %u is answered by mongosyncID \"%s\", but "
+			"%s says id \"%s\"",
 			seen->config.port, progress->id, seen->instance->config,
 			seen->config.id);
 		fix(finding, "correct port or id in that file");
@@ -204,15 +211,17 @@ static void check_start(struct survey *survey, struct seen_instance *seen)
 
 	if (seen->instance->command) {
 		finding = add(survey, FINDING_WARNING, "link", name);
-		say(finding, "whether its start command goes through %s "
-			     "cannot be seen",
+		say(finding,
+			"whether its start command goes through %s "
+			"cannot be seen",
 			lane->link_path);
 		fix(finding, "let it start %s", lane->link_path);
 	} else if (!first || strncmp(first, lane->link_path, len) != 0 ||
 		   (first[len] && first[len] != '/')) {
 		finding = add(survey, FINDING_REFUSAL, "link", name);
-		say(finding, "argv starts %s, which is not reached through "
-			     "the link %s",
+		say(finding,
+			"argv starts %s, which is not reached through "
+			"the link %s",
 			first ? first : "nothing", lane->link_path);
 		fix(finding, "set link: to the path it is started by, or "
 			     "leave argv: out");
@@ -225,8 +234,8 @@ static const char *id_in_metadata(const struct seen_instance *seen)
 	return seen->config.id[0] ? seen->config.id : "coordinator";
 }
 
-static bool lane_has_id(const struct survey *survey, unsigned lane,
-	const char *id)
+static bool lane_has_id(
+	const struct survey *survey, unsigned lane, const char *id)
 {
 	for (unsigned i = 0; i < survey->instance_count; i++)
 		if (survey->instance[i].lane == lane &&
@@ -238,14 +247,14 @@ static bool lane_has_id(const struct survey *survey, unsigned lane,
 static void lacks(struct survey *survey, const struct seen_lane *lane,
 	const char *where, const char *id)
 {
-	bool assumed =
-		survey->fleet->lane_complete == FLEET_COMPLETE_ASSUMED;
-	struct finding *finding = add(survey,
-		assumed ? FINDING_WARNING : FINDING_REFUSAL, "complete",
-		lane->name);
+	bool assumed = survey->fleet->lane_complete == FLEET_COMPLETE_ASSUMED;
+	struct finding *finding =
+		add(survey, assumed ? FINDING_WARNING : FINDING_REFUSAL,
+			"complete", lane->name);
 
-	say(finding, "%s names \"%s\", which no instance of this lane has as "
-		     "its id",
+	say(finding,
+		"%s names \"%s\", which no instance of this lane has as "
+		"its id",
 		where, id);
 	if (!assumed)
 		fix(finding, "add that instance to the fleet file; if it is "
@@ -263,8 +272,7 @@ static void check_complete(struct survey *survey, unsigned index)
 
 	json_array_foreach (
 		json_object_get(cluster->summary, "instances"), i, item) {
-		const char *id =
-			json_string_value(json_object_get(item, "id"));
+		const char *id = json_string_value(json_object_get(item, "id"));
 
 		if (id && !lane_has_id(survey, index, id))
 			lacks(survey, lane, "the sync's metadata", id);
@@ -280,8 +288,7 @@ static void check_complete(struct survey *survey, unsigned index)
 	if (survey->finding_count > before)
 		return;
 	if (cluster->summary_err.code || cluster->shards_err.code) {
-		finding = add(
-			survey, FINDING_REFUSAL, "complete", lane->name);
+		finding = add(survey, FINDING_REFUSAL, "complete", lane->name);
 		say(finding, "its metadata cannot be read: %s",
 			cluster->summary_err.code ? cluster->summary_err.msg
 						  : cluster->shards_err.msg);
@@ -290,16 +297,17 @@ static void check_complete(struct survey *survey, unsigned index)
 		return;
 	}
 	if (json_is_true(json_object_get(cluster->summary, "found")) &&
-		!json_is_true(json_object_get(cluster->summary, "recognised"))) {
-		finding = add(
-			survey, FINDING_WARNING, "complete", lane->name);
+		!json_is_true(
+			json_object_get(cluster->summary, "recognised"))) {
+		finding = add(survey, FINDING_WARNING, "complete", lane->name);
 		say(finding, "unproven: the metadata has a form that this "
 			     "syncup does not know");
 		return;
 	}
 	finding = add(survey, FINDING_PASS, "complete", lane->name);
-	say(finding, "%u of %u instances that the metadata names are in the "
-		     "fleet",
+	say(finding,
+		"%u of %u instances that the metadata names are in the "
+		"fleet",
 		(unsigned)json_array_size(
 			json_object_get(cluster->summary, "instances")),
 		(unsigned)json_array_size(
@@ -320,8 +328,9 @@ static void check_coordinator(struct survey *survey, unsigned index)
 			struct finding *finding = add(survey, FINDING_REFUSAL,
 				"coordinator", survey->lane[index].name);
 
-			say(finding, "its instances report two coordinators, "
-				     "\"%s\" and \"%s\"",
+			say(finding,
+				"its instances report two coordinators, "
+				"\"%s\" and \"%s\"",
 				first, who);
 			fix(finding, "these are two migrations into one "
 				     "cluster: give each a fleet of its own");
@@ -345,8 +354,9 @@ static void check_versions(struct survey *survey, unsigned index)
 			strcmp(seen->version, lane->from) == 0)
 			continue;
 		finding = add(survey, FINDING_REFUSAL, "version", lane->name);
-		say(finding, "its processes run different versions: %s runs "
-			     "%s, %s runs %s",
+		say(finding,
+			"its processes run different versions: %s runs "
+			"%s, %s runs %s",
 			survey->instance[lane->first].instance->name,
 			lane->from, seen->instance->name, seen->version);
 		fix(finding, "bring all of them to one version first");
@@ -356,11 +366,13 @@ static void check_versions(struct survey *survey, unsigned index)
 		return;
 	if (version_compare(lane->from, to) > 0) {
 		finding = add(survey, FINDING_REFUSAL, "version", lane->name);
-		say(finding, "%s to %s is a downgrade, and a running sync "
-			     "cannot be downgraded",
+		say(finding,
+			"%s to %s is a downgrade, and a running sync "
+			"cannot be downgraded",
 			lane->from, to);
-		fix(finding, "keep %s, or start the migration again with %s "
-			     "from an empty destination",
+		fix(finding,
+			"keep %s, or start the migration again with %s "
+			"from an empty destination",
 			lane->from, to);
 		return;
 	}
@@ -388,11 +400,13 @@ static void check_link(struct survey *survey, unsigned index)
 		if (strcmp(survey->lane[i].link_path, lane->link_path) != 0)
 			continue;
 		finding = add(survey, FINDING_REFUSAL, "link", lane->name);
-		say(finding, "lane %s is started through the same link %s: "
-			     "holding one would hold the other",
+		say(finding,
+			"lane %s is started through the same link %s: "
+			"holding one would hold the other",
 			survey->lane[i].name, lane->link_path);
-		fix(finding, "give each migration's instances a link: of "
-			     "their own, e.g. %s/%s/current",
+		fix(finding,
+			"give each migration's instances a link: of "
+			"their own, e.g. %s/%s/current",
 			survey->fleet->install_root, lane->name);
 		return;
 	}
@@ -403,8 +417,9 @@ static void check_link(struct survey *survey, unsigned index)
 	}
 	if (lane->link.kind == LINK_FOREIGN) {
 		finding = add(survey, FINDING_REFUSAL, "link", lane->name);
-		say(finding, "%s is neither an executable nor a link into "
-			     "%s/versions",
+		say(finding,
+			"%s is neither an executable nor a link into "
+			"%s/versions",
 			lane->link_path, survey->fleet->install_root);
 		fix(finding, "move it away, or set link: to the path the "
 			     "processes are started by");
@@ -414,8 +429,9 @@ static void check_link(struct survey *survey, unsigned index)
 		finding = add(survey, FINDING_REFUSAL, "link", lane->name);
 		say(finding, "%s is held by run %s", lane->link_path,
 			lane->link.run);
-		fix(finding, "finish that run; if it is lost: ln -sfn "
-			     "%s/versions/%s %s",
+		fix(finding,
+			"finish that run; if it is lost: ln -sfn "
+			"%s/versions/%s %s",
 			survey->fleet->install_root,
 			lane->from[0] ? lane->from : "<version>",
 			lane->link_path);
@@ -426,8 +442,9 @@ static void check_link(struct survey *survey, unsigned index)
 		say(finding, "%s goes to versions/%s", lane->link_path,
 			lane->link.version);
 	else
-		say(finding, "%s will be adopted: what runs now is kept as "
-			     "versions/%s",
+		say(finding,
+			"%s will be adopted: what runs now is kept as "
+			"versions/%s",
 			lane->link_path, lane->from);
 }
 
@@ -438,20 +455,19 @@ static void check_cluster(struct survey *survey, unsigned index)
 	struct finding *finding;
 
 	if (cluster->err.code) {
-		finding = add(
-			survey, FINDING_REFUSAL, "destination", lane->name);
-		say(finding, "cannot be asked who it is: %s",
-			cluster->err.msg);
+		finding =
+			add(survey, FINDING_REFUSAL, "destination", lane->name);
+		say(finding, "cannot be asked who it is: %s", cluster->err.msg);
 		fix(finding, "check cluster1 in the file of %s", cluster->via);
 	} else if (!lane->proved) {
-		finding = add(
-			survey, FINDING_WARNING, "destination", lane->name);
-		say(finding, "it does not tell its own identity; instances "
-			     "are taken to belong together by host names (%s)",
+		finding =
+			add(survey, FINDING_WARNING, "destination", lane->name);
+		say(finding,
+			"it does not tell its own identity; instances "
+			"are taken to belong together by host names (%s)",
 			lane->identity);
 	} else {
-		finding = add(
-			survey, FINDING_PASS, "destination", lane->name);
+		finding = add(survey, FINDING_PASS, "destination", lane->name);
 		say(finding, "%s", lane->identity);
 	}
 }

@@ -14,8 +14,8 @@
 #include "supervisor/plan/survey.h"
 
 struct procedure_proof {
-	const char *kind;   /* of step: its observe must say REACHED */
-	const char *stage;  /* whose patience and saw it judges by */
+	const char *kind; /* of step: its observe must say REACHED */
+	const char *stage; /* whose patience and saw it judges by */
 	const char *target;
 };
 
@@ -25,8 +25,8 @@ struct procedure {
 	json_t *(*forward)(const struct survey *survey);
 	/* The course that takes a lane back from where it is.  restore: saved
 	 * metadata may be put back. */
-	json_t *(*back)(const json_t *plan, const struct run_lane *lane,
-		bool restore);
+	json_t *(*back)(
+		const json_t *plan, const struct run_lane *lane, bool restore);
 	/* The course of a lane that is left just as it is (abort). */
 	json_t *(*leave)(const struct run_lane *lane);
 	/* What must be seen before the lane may turn without restore; false:

@@ -58,8 +58,8 @@ static void take_json(json_t **to, const json_t *from)
 	*to = json_deep_copy(from);
 }
 
-static void cluster_answered(void *arg, const json_t *result,
-	const struct err *err)
+static void cluster_answered(
+	void *arg, const json_t *result, const struct err *err)
 {
 	struct ask *ask = arg;
 	struct seen_cluster *cluster = ask->cluster;
@@ -96,8 +96,8 @@ static void ask_cluster(struct looking *looking, struct seen_cluster *cluster,
 	const char *op, const struct secret *uri)
 {
 	struct ask *ask = expect(looking, NULL, cluster, op);
-	_cleanup_json_ json_t *question = json_pack(
-		"{s:s, s:s}", "op", op, "uri", secret_reveal(uri));
+	_cleanup_json_ json_t *question =
+		json_pack("{s:s, s:s}", "op", op, "uri", secret_reveal(uri));
 	struct err err = {0};
 
 	if (!helpers_ask(looking->helpers, question, HELPER_MS,
@@ -142,8 +142,8 @@ static void find_clusters(struct looking *looking)
 	}
 }
 
-static void progressed(void *arg, const struct sync_progress *progress,
-	const struct err *err)
+static void progressed(
+	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct ask *ask = arg;
 
@@ -182,8 +182,8 @@ static int tell_version(void *arg, int fd)
 	char path[64], version[VERSION_MAX];
 	struct err err = {0};
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe",
-		(int)seen->process.pid);
+	(void)snprintf(
+		path, sizeof(path), "/proc/%d/exe", (int)seen->process.pid);
 	if (!version_of_binary(path, version, &err)) {
 		(void)dprintf(fd, "%s", err.msg);
 		return 1;
@@ -268,8 +268,8 @@ static int inspect(void *arg, int fd)
 	return json_dumpfd(json, fd, JSON_COMPACT);
 }
 
-static void copy_text(char *to, size_t size, const json_t *json,
-	const char *key)
+static void copy_text(
+	char *to, size_t size, const json_t *json, const char *key)
 {
 	const char *text = json_string_value(json_object_get(json, key));
 
@@ -289,10 +289,10 @@ static void inspected(void *arg, const struct child_end *end)
 		"binary_sha256");
 	copy_text(info->member, sizeof(info->member), json, "member");
 	copy_text(info->version, sizeof(info->version), json, "version");
-	info->bytes = (uint64_t)json_integer_value(
-		json_object_get(json, "bytes"));
-	info->files = (unsigned)json_integer_value(
-		json_object_get(json, "files"));
+	info->bytes =
+		(uint64_t)json_integer_value(json_object_get(json, "bytes"));
+	info->files =
+		(unsigned)json_integer_value(json_object_get(json, "files"));
 	if (error)
 		(void)err_set(&survey->artifact_err, ERR_CONFIG, "%s", error);
 	else if (!json)
@@ -314,8 +314,8 @@ static void look_at_artifact(struct looking *looking)
 	answered(ask);
 }
 
-static void look_at_claim(const struct survey *survey, const char *name,
-	struct claim *claim)
+static void look_at_claim(
+	const struct survey *survey, const char *name, struct claim *claim)
 {
 	if (!claim_read(survey->fleet->install_root, name, claim, NULL))
 		memset(claim, 0, sizeof(*claim));
@@ -342,8 +342,8 @@ static void look_at_links(struct survey *survey)
 		if (asprintf(&kept, "%s/versions/%s/bin/mongosync",
 			    fleet->install_root, lane->from) < 0)
 			continue;
-		lane->kept = lane->link.kind == LINK_VERSION &&
-			     lane->from[0] && access(kept, X_OK) == 0;
+		lane->kept = lane->link.kind == LINK_VERSION && lane->from[0] &&
+			     access(kept, X_OK) == 0;
 		free(kept);
 	}
 }
@@ -396,8 +396,8 @@ static bool load_instances(struct survey *survey, struct err *err)
 					seen->config.port,
 					survey->instance[j].instance->name,
 					survey->instance[j].instance->config);
-		(void)snprintf(leaf, sizeof(leaf), "%s.run",
-			seen->instance->name);
+		(void)snprintf(
+			leaf, sizeof(leaf), "%s.run", seen->instance->name);
 		seen->run_file = fleet_state_path(fleet, leaf);
 		look_at_claim(survey, seen->instance->name, &seen->claim);
 	}
@@ -428,8 +428,8 @@ static bool look_at_all(struct looking *looking, struct err *err)
 	return true;
 }
 
-bool survey_take(const struct fleet *fleet, struct survey *ret_survey,
-	struct err *err)
+bool survey_take(
+	const struct fleet *fleet, struct survey *ret_survey, struct err *err)
 {
 	struct survey survey = {.fleet = fleet};
 	struct looking looking = {.survey = &survey};

@@ -28,21 +28,21 @@ struct seen_instance {
 	struct err version_err;
 	struct sync_progress progress;
 	struct err progress_err; /* no code: progress is good */
-	unsigned cluster;        /* index of its destination */
-	unsigned lane;           /* index, once grouped */
-	struct claim claim;      /* run[0] == 0: unclaimed */
+	unsigned cluster; /* index of its destination */
+	unsigned lane; /* index, once grouped */
+	struct claim claim; /* run[0] == 0: unclaimed */
 };
 
 struct seen_cluster { /* a destination, and the source of the same instances */
-	const char *via;   /* the instance through which it was seen */
+	const char *via; /* the instance through which it was seen */
 	const struct secret *destination, *source; /* borrowed */
 	char identity[200];
-	bool proved;       /* by the cluster itself, not by host names */
-	struct err err;    /* of identify */
-	json_t *summary;   /* or NULL */
+	bool proved; /* by the cluster itself, not by host names */
+	struct err err; /* of identify */
+	json_t *summary; /* or NULL */
 	struct err summary_err;
 	bool sharded;
-	json_t *shards;    /* of the source: ids */
+	json_t *shards; /* of the source: ids */
 	struct err shards_err;
 };
 
@@ -51,13 +51,13 @@ struct seen_lane {
 	char identity[200];
 	bool proved;
 	unsigned cluster; /* of the first instance */
-	char *link_path;  /* owned */
+	char *link_path; /* owned */
 	bool link_binary;
 	bool link_differs; /* its instances name different links */
 	struct link_seen link;
-	struct err link_err;     /* cannot be read or replaced */
+	struct err link_err; /* cannot be read or replaced */
 	struct claim link_claim; /* run[0] == 0: unclaimed */
-	bool kept;  /* versions/<from> is there and the link goes to a version */
+	bool kept; /* versions/<from> is there and the link goes to a version */
 	char from[VERSION_MAX];
 	unsigned first; /* index of its first instance */
 	unsigned count; /* of instances */
@@ -71,11 +71,11 @@ enum finding_level {
 
 struct finding {
 	enum finding_level level;
-	enum err_code code;  /* of a refusal: ERR_CONFIG or ERR_HELD */
-	const char *check;   /* "version", "state", ...: stable, for --json */
-	char subject[128];   /* instance, lane, file ... */
-	char text[400];      /* what was seen, in one sentence */
-	char fix[300];       /* what to do or type, or "" */
+	enum err_code code; /* of a refusal: ERR_CONFIG or ERR_HELD */
+	const char *check; /* "version", "state", ...: stable, for --json */
+	char subject[128]; /* instance, lane, file ... */
+	char text[400]; /* what was seen, in one sentence */
+	char fix[300]; /* what to do or type, or "" */
 };
 
 struct survey {
@@ -109,7 +109,7 @@ bool survey_is_reached(const struct survey *survey);
 /* The path of the executable that a link stands for; the caller frees. */
 char *seen_lane_binary(const struct seen_lane *lane);
 /* What is started: the fleet's argv, or the default through the link. */
-json_t *seen_argv(const struct survey *survey,
-	const struct seen_instance *instance);
+json_t *seen_argv(
+	const struct survey *survey, const struct seen_instance *instance);
 
 #endif

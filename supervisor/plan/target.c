@@ -59,8 +59,8 @@ struct process_spec target_process_spec(const struct fleet_instance *instance,
 	return spec;
 }
 
-static const struct fleet_instance *find_instance(const struct fleet *fleet,
-	const char *name)
+static const struct fleet_instance *find_instance(
+	const struct fleet *fleet, const char *name)
 {
 	for (unsigned i = 0; i < fleet->instance_count; i++)
 		if (strcmp(fleet->instance[i].name, name) == 0)
@@ -76,8 +76,7 @@ static char **planned_argv(const json_t *json)
 	char **argv = calloc(count + 1, sizeof(*argv));
 
 	for (size_t i = 0; argv && i < count; i++) {
-		const char *word =
-			json_string_value(json_array_get(list, i));
+		const char *word = json_string_value(json_array_get(list, i));
 
 		argv[i] = strdup(word ? word : "");
 	}
@@ -91,8 +90,8 @@ static void free_argv(char *const *argv)
 	free((void *)(uintptr_t)argv);
 }
 
-static bool make_process(struct target *target, const struct fleet *fleet,
-	struct err *err)
+static bool make_process(
+	struct target *target, const struct fleet *fleet, struct err *err)
 {
 	const char *id = text_of(target->json, "id");
 	char leaf[160];
@@ -156,7 +155,8 @@ static bool make_target(struct targets *targets, struct target *target,
 			json_is_true(json_object_get(target->json, "binary"));
 		return true;
 	case TARGET_METADATA:
-		target->via = targets_find(targets, text_of(target->json, "via"));
+		target->via =
+			targets_find(targets, text_of(target->json, "via"));
 		if (!target->via)
 			return err_set(err, ERR_JOURNAL,
 				"%s is reached through an unknown process",
@@ -199,7 +199,8 @@ void targets_done(struct targets *targets)
 		if (target->type != TARGET_PROCESS)
 			continue;
 		if (target->instance && target->instance->spawn &&
-			target->process.argv != target->instance->spawn->argv.item)
+			target->process.argv !=
+				target->instance->spawn->argv.item)
 			free_argv(target->process.argv);
 		instance_config_done(&target->config);
 		free(target->run_file);

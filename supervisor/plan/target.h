@@ -17,11 +17,11 @@
 #include "sync_client/sync_api.h"
 
 enum target_type {
-	TARGET_PROCESS,  /* "<instance>" */
-	TARGET_HOST,     /* "host:local" */
-	TARGET_LINK,     /* "link:<lane>" */
+	TARGET_PROCESS, /* "<instance>" */
+	TARGET_HOST, /* "host:local" */
+	TARGET_LINK, /* "link:<lane>" */
 	TARGET_METADATA, /* "metadata:<lane>" */
-	TARGET_LANE,     /* "lane:<lane>" */
+	TARGET_LANE, /* "lane:<lane>" */
 };
 
 struct target {
@@ -38,7 +38,7 @@ struct target {
 	struct http_place place;
 	struct instance_config config;
 	enum sync_phase was; /* before the run */
-	const char *from;    /* version before the run */
+	const char *from; /* version before the run */
 	char *run_file;
 
 	/* link */

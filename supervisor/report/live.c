@@ -53,7 +53,8 @@ static void say_time(const struct live *live, int64_t ms)
 	char buf[16];
 	struct tm tm;
 
-	if (gmtime_r(&seconds, &tm) && strftime(buf, sizeof(buf), "%H:%M:%S", &tm))
+	if (gmtime_r(&seconds, &tm) &&
+		strftime(buf, sizeof(buf), "%H:%M:%S", &tm))
 		(void)fprintf(live->out, "%s ", buf);
 }
 
@@ -81,8 +82,8 @@ static void say_event(const struct live *live, const struct run_state *state,
 	if (strcmp(kind, "run") == 0)
 		(void)fprintf(live->out, "run %s begins", state->run);
 	else if (strcmp(kind, "resumed") == 0)
-		(void)fprintf(live->out, "run %s is taken up again",
-			state->run);
+		(void)fprintf(
+			live->out, "run %s is taken up again", state->run);
 	else if (strcmp(kind, "intent") == 0)
 		(void)fprintf(live->out, "%s",
 			json_is_true(json_object_get(json, "again")) ? " again"
@@ -95,10 +96,11 @@ static void say_event(const struct live *live, const struct run_state *state,
 	else if (strcmp(kind, "failed") == 0)
 		(void)fprintf(live->out, ": failed: %s", text_of(json, "why"));
 	else if (strcmp(kind, "reopen") == 0)
-		(void)fprintf(live->out, ": no longer so: %s",
-			text_of(json, "why"));
+		(void)fprintf(
+			live->out, ": no longer so: %s", text_of(json, "why"));
 	else if (strcmp(kind, "note") == 0)
-		(void)fprintf(live->out, ": waiting: %s", text_of(json, "text"));
+		(void)fprintf(
+			live->out, ": waiting: %s", text_of(json, "text"));
 	else if (strcmp(kind, "turn") == 0)
 		(void)fprintf(live->out, "lane %s turns back: %s",
 			text_of(json, "lane"), text_of(json, "why"));
@@ -109,8 +111,8 @@ static void say_event(const struct live *live, const struct run_state *state,
 		(void)fprintf(live->out, "lane %s: %s", text_of(json, "lane"),
 			text_of(json, "outcome"));
 	else
-		(void)fprintf(live->out, "%s %s", kind,
-			text_of(json, "outcome"));
+		(void)fprintf(
+			live->out, "%s %s", kind, text_of(json, "outcome"));
 	(void)fprintf(live->out, "\n");
 	(void)fflush(live->out);
 }
@@ -153,8 +155,8 @@ void live_tick(struct live *live, const struct run_state *state)
 		draw(live, state);
 }
 
-void live_record(void *arg, const struct run_state *state,
-	const struct record *record)
+void live_record(
+	void *arg, const struct run_state *state, const struct record *record)
 {
 	struct live *live = arg;
 

@@ -13,14 +13,14 @@ static const char *text_of(const json_t *json, const char *key)
 	return text ? text : "";
 }
 
-static const struct run_step *either(const struct run_lane *lane,
-	const char *kind, const char *name)
+static const struct run_step *either(
+	const struct run_lane *lane, const char *kind, const char *name)
 {
-	const struct run_step *back =
-		run_course_step(&lane->back, kind, name);
+	const struct run_step *back = run_course_step(&lane->back, kind, name);
 
-	return lane->turned && back ? back
-				    : run_course_step(&lane->forward, kind, name);
+	return lane->turned && back
+		       ? back
+		       : run_course_step(&lane->forward, kind, name);
 }
 
 /* From an effect's first INTENT to the DONE of what undid it. */
@@ -38,8 +38,8 @@ static int64_t span(const struct run_step *begin, const struct run_step *end,
 }
 
 /* The newest state that any step saw of it. */
-static const char *last_state(const struct run_lane *lane, const char *name,
-	const char *planned)
+static const char *last_state(
+	const struct run_lane *lane, const char *name, const char *planned)
 {
 	const struct run_course *courses[] = {&lane->forward, &lane->back};
 	const char *state = planned;
@@ -47,8 +47,8 @@ static const char *last_state(const struct run_lane *lane, const char *name,
 
 	for (unsigned c = 0; c < 2; c++)
 		for (unsigned i = 0; i < courses[c]->stage_count; i++) {
-			const struct run_step *step = run_stage_step(
-				&courses[c]->stage[i], name);
+			const struct run_step *step =
+				run_stage_step(&courses[c]->stage[i], name);
 			int64_t seen;
 
 			if (!step)
@@ -70,8 +70,8 @@ static const char *last_state(const struct run_lane *lane, const char *name,
 	return state;
 }
 
-static const char *version_now(const struct run_lane *lane, const char *name,
-	const char *before)
+static const char *version_now(
+	const struct run_lane *lane, const char *name, const char *before)
 {
 	const struct run_course *courses[] = {&lane->back, &lane->forward};
 
@@ -144,10 +144,10 @@ unsigned report_processes(const struct run_state *state, int64_t now,
 		process->after = version_now(lane, name, process->before);
 		process->state =
 			last_state(lane, name, text_of(target, "state"));
-		process->paused_ms = span(
-			run_course_step(&lane->forward, "pause", name),
-			either(lane, "resume", name), now,
-			&process->still_paused);
+		process->paused_ms =
+			span(run_course_step(&lane->forward, "pause", name),
+				either(lane, "resume", name), now,
+				&process->still_paused);
 		process->stopped_ms =
 			span(run_course_step(&lane->forward, "stop", name),
 				either(lane, "start", name), now,

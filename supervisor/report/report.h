@@ -13,11 +13,11 @@
 struct report_process { /* one process, as the journal tells it */
 	const char *name, *lane;
 	const char *before, *after; /* versions; after: what runs now */
-	const char *state;          /* last seen, or "stopped", "?" */
+	const char *state; /* last seen, or "stopped", "?" */
 	int64_t paused_ms, stopped_ms; /* -1: not at all */
 	bool still_paused, still_stopped; /* by us, at this moment */
 	const char *doing; /* the step it is at, or "" */
-	const char *note;  /* what that waits for, or "" */
+	const char *note; /* what that waits for, or "" */
 	int64_t note_at;
 };
 
@@ -37,12 +37,12 @@ json_t *report_json(const struct run_state *state, int64_t now);
 void report_plan(const struct run_state *state, FILE *out);
 
 struct live;
-/* One line per target, rewritten, if out is a terminal; else a line an event. */
+/* On a terminal a line per process, rewritten; else a line an event. */
 struct live *live_new(FILE *out);
 void live_free(struct live *live);
 /* An engine_view_fn; arg is the struct live. */
-void live_record(void *arg, const struct run_state *state,
-	const struct record *record);
+void live_record(
+	void *arg, const struct run_state *state, const struct record *record);
 void live_tick(struct live *live, const struct run_state *state);
 /* Leaves the terminal below what was drawn. */
 void live_end(struct live *live, const struct run_state *state);

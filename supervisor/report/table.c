@@ -12,12 +12,11 @@ static const char *duration(char *buf, size_t size, int64_t ms, bool still)
 	if (ms < 0)
 		(void)snprintf(buf, size, "-");
 	else if (ms < 600000)
-		(void)snprintf(buf, size, "%lld.%lld s%s",
-			(long long)ms / 1000, (long long)ms % 1000 / 100,
-			still ? " so far" : "");
+		(void)snprintf(buf, size, "%lld.%lld s%s", (long long)ms / 1000,
+			(long long)ms % 1000 / 100, still ? " so far" : "");
 	else
-		(void)snprintf(buf, size, "%lld min%s",
-			(long long)ms / 60000, still ? " so far" : "");
+		(void)snprintf(buf, size, "%lld min%s", (long long)ms / 60000,
+			still ? " so far" : "");
 	return buf;
 }
 
@@ -78,7 +77,8 @@ void report_lanes(const struct run_state *state, FILE *out)
 
 		(void)fprintf(out, "lane %s: ", lane->name);
 		if (lane->outcome != RUN_UNFINISHED)
-			(void)fprintf(out, "%s", run_outcome_name(lane->outcome));
+			(void)fprintf(
+				out, "%s", run_outcome_name(lane->outcome));
 		else
 			(void)fprintf(out, "%sat %s",
 				lane->turned ? "going back, " : "",
@@ -166,8 +166,8 @@ void report_plan(const struct run_state *state, FILE *out)
 
 			(void)fprintf(out, "  %2u %-10s", j + 1, stage->kind);
 			for (unsigned k = 0; k < stage->step_count; k++)
-				(void)fprintf(out, " %s",
-					stage->step[k].target);
+				(void)fprintf(
+					out, " %s", stage->step[k].target);
 			if (version)
 				(void)fprintf(out, "  (%s)", version);
 			if (strcmp(stage->kind, "start") == 0)

@@ -23,8 +23,8 @@ static void our_claim(const struct step_run *run, struct claim *claim)
 		json_string_value(json_object_get(run->lane->json, "from"));
 
 	memset(claim, 0, sizeof(*claim));
-	(void)snprintf(claim->run, sizeof(claim->run), "%s",
-		run->env->state->run);
+	(void)snprintf(
+		claim->run, sizeof(claim->run), "%s", run->env->state->run);
 	(void)gethostname(claim->host, sizeof(claim->host) - 1);
 	(void)snprintf(claim->state_dir, sizeof(claim->state_dir), "%s", state);
 	(void)snprintf(claim->fleet, sizeof(claim->fleet), "%s", fleet->name);
@@ -98,18 +98,18 @@ bool can_touch(struct step_run *run, struct err *err)
 }
 
 /* Every claim of the lane is to go, the link's last. */
-static const struct target *next_claimed(const struct step_run *run,
-	const struct target *after)
+static const struct target *next_claimed(
+	const struct step_run *run, const struct target *after)
 {
 	const struct targets *targets = run->env->targets;
 	const struct target *next = NULL;
 
 	if (!after || after->type == TARGET_PROCESS)
-		next = targets_next(targets, TARGET_PROCESS, run->target->lane,
-			after);
+		next = targets_next(
+			targets, TARGET_PROCESS, run->target->lane, after);
 	if (!next && (!after || after->type == TARGET_PROCESS))
-		next = targets_next(targets, TARGET_LINK, run->target->lane,
-			NULL);
+		next = targets_next(
+			targets, TARGET_LINK, run->target->lane, NULL);
 	return next;
 }
 

@@ -25,8 +25,8 @@ char *copies_path(const struct fleet *fleet, const char *run, const char *lane,
 	return path;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-	struct FTW *ftw)
+static int remove_one(
+	const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
 	return remove(path);
@@ -56,8 +56,8 @@ static bool settle_one(const char *copy, struct err *err)
 typedef bool copy_fn(const struct fleet *fleet, const char *name,
 	const char *path, void *arg, struct err *err);
 
-static bool each_copy(const struct fleet *fleet, copy_fn *fn, void *arg,
-	struct err *err)
+static bool each_copy(
+	const struct fleet *fleet, copy_fn *fn, void *arg, struct err *err)
 {
 	_cleanup_free_ char *folder = fleet_state_path(fleet, "metadata");
 	DIR *dir = opendir(folder);
@@ -121,8 +121,8 @@ static bool find_unsettled(const struct fleet *fleet, const char *name,
 	return true;
 }
 
-bool copies_unsettled(const struct fleet *fleet, char **ret_name,
-	struct err *err)
+bool copies_unsettled(
+	const struct fleet *fleet, char **ret_name, struct err *err)
 {
 	*ret_name = NULL;
 	return each_copy(fleet, find_unsettled, ret_name, err);

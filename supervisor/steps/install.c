@@ -33,7 +33,8 @@ static bool told(const struct child_end *end, struct err *err)
 	const char *msg = json_string_value(json_object_get(json, "msg"));
 
 	if (end->timed_out || !json)
-		return err_set(err, ERR_STEP, "the child that did it %s: %.200s",
+		return err_set(err, ERR_STEP,
+			"the child that did it %s: %.200s",
 			end->timed_out ? "took too long" : "failed",
 			end->output);
 	if (!msg)
@@ -124,8 +125,8 @@ bool see_adopted(struct step_run *run, struct err *err)
 
 	if (!link_read(link, &seen, err))
 		return false;
-	if (asprintf(&kept, "%s/versions/%s/bin/%s", link->root,
-		    link_from(run), link->name) < 0)
+	if (asprintf(&kept, "%s/versions/%s/bin/%s", link->root, link_from(run),
+		    link->name) < 0)
 		return err_set(err, ERR_BUG, "out of memory");
 	if ((seen.kind == LINK_VERSION || seen.kind == LINK_HOLD) &&
 		access(kept, X_OK) == 0)
@@ -260,7 +261,7 @@ static int tidy(void *arg, int fd)
 	_cleanup_free_ char *removed = NULL;
 	struct err err = {0};
 	bool ok = prune_versions(fleet->install_root, needed,
-			fleet->keep_versions, &removed, &err);
+		fleet->keep_versions, &removed, &err);
 
 	return tell(fd, ok, &err);
 }

@@ -1,8 +1,9 @@
 /*
  * kinds.c - the table: every kind of work, and how it is treated.
  *
- * deliver to unadopt change files, pause and resume talk to the sync's API, save
- * and put-back to the destination; preflight, verify, watch and prove only look.
+ * deliver to unadopt change files, pause and resume talk to the sync's API,
+ * save and put-back to the destination; the rest only looks (preflight,
+ * verify, watch, prove) or keeps the books (claim, release).
  */
 #include <string.h>
 

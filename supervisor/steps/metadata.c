@@ -36,8 +36,7 @@ static bool ask(struct step_run *run, const char *op, const char *directory,
 
 static const struct run_step *save_of(const struct step_run *run)
 {
-	return run_course_step(
-		&run->lane->forward, "save", run->target->name);
+	return run_course_step(&run->lane->forward, "save", run->target->name);
 }
 
 static bool new_version_began(const struct step_run *run)
@@ -45,8 +44,8 @@ static bool new_version_began(const struct step_run *run)
 	return run_course_began(&run->lane->forward, "start");
 }
 
-static void digest_is_saved(void *arg, const json_t *result,
-	const struct err *err)
+static void digest_is_saved(
+	void *arg, const json_t *result, const struct err *err)
 {
 	struct step_run *run = arg;
 	const char *saved =
@@ -119,8 +118,8 @@ bool can_save(struct step_run *run, struct err *err)
 	return see_all_gone(run, err);
 }
 
-static void saved_or_put_back(void *arg, const json_t *result,
-	const struct err *err)
+static void saved_or_put_back(
+	void *arg, const json_t *result, const struct err *err)
 {
 	(void)result;
 	step_acted(arg, err);
@@ -145,8 +144,8 @@ static int compare_times(const char *a, const char *b)
 }
 
 /* Only proof counts: an unknown format, or idle sources, prove nothing. */
-static bool is_another_sync(const json_t *before, const json_t *now,
-	char *ret_why, size_t size)
+static bool is_another_sync(
+	const json_t *before, const json_t *now, char *ret_why, size_t size)
 {
 	const json_t *old = json_object_get(before, "instances");
 	const json_t *new = json_object_get(now, "instances");
@@ -221,8 +220,7 @@ static void compared(struct step_run *run, const json_t *result,
 
 	if (err) {
 		step_saw_err(run, err);
-	} else if (!saved[0] ||
-		   strcmp(text_of(result, "digest"), saved) == 0) {
+	} else if (!saved[0] || strcmp(text_of(result, "digest"), saved) == 0) {
 		step_saw(run, VIEW_REACHED, "it is what was saved");
 	} else if (may_restore) {
 		step_saw(run, VIEW_NOT_YET, "it differs from what was saved");
@@ -251,8 +249,8 @@ static bool may_restore(const struct step_run *run)
 	       json_is_true(json_object_get(run->stage->json, "restore"));
 }
 
-static void put_back_compared(void *arg, const json_t *result,
-	const struct err *err)
+static void put_back_compared(
+	void *arg, const json_t *result, const struct err *err)
 {
 	struct step_run *run = arg;
 
@@ -263,7 +261,8 @@ bool see_put_back(struct step_run *run, struct err *err)
 {
 	/* The old version runs again and writes: that is as it should be. */
 	if (run_course_began(&run->lane->back, "start")) {
-		step_saw(run, VIEW_REACHED, "the old version was started on it");
+		step_saw(
+			run, VIEW_REACHED, "the old version was started on it");
 		return true;
 	}
 	return ask(run, "digest", NULL, LOOK_MS, put_back_compared, err);

@@ -20,11 +20,11 @@ enum {
 	VERSION_MS = 15000,
 };
 
-static bool look_at_process(struct step_run *run, process_seen_fn *done,
-	struct err *err)
+static bool look_at_process(
+	struct step_run *run, process_seen_fn *done, struct err *err)
 {
-	return run->target->ops->observe(run->env->base, &run->target->process,
-		done, run, err);
+	return run->target->ops->observe(
+		run->env->base, &run->target->process, done, run, err);
 }
 
 static void see_process(struct step_run *run, const struct process_seen *seen)
@@ -40,16 +40,15 @@ static bool is_the_one(const json_t *saw, const struct process_seen *seen)
 	const char *boot = json_string_value(json_object_get(saw, "boot"));
 
 	return json_integer_value(json_object_get(saw, "pid")) == seen->pid &&
-	       (uint64_t)json_integer_value(
-		       json_object_get(saw, "start_ticks")) ==
-		       seen->start_ticks &&
+	       (uint64_t)json_integer_value(json_object_get(
+		       saw, "start_ticks")) == seen->start_ticks &&
 	       boot && strcmp(boot, seen->boot_id) == 0;
 }
 
 static bool was_killed(const struct step_run *run)
 {
-	const char *sent = json_string_value(
-		json_object_get(run->past->saw, "signal"));
+	const char *sent =
+		json_string_value(json_object_get(run->past->saw, "signal"));
 
 	return sent && strcmp(sent, "KILL") == 0;
 }
@@ -74,12 +73,13 @@ static void gone(void *arg, const struct process_seen *seen)
 	if (run->past->status != RUN_INTENT) {
 		step_saw(run, VIEW_NOT_YET, "pid %d runs", (int)seen->pid);
 	} else if (!is_the_one(run->past->saw, seen)) {
-		step_saw(run, VIEW_AGAIN, "somebody started it again, as pid %d",
-			(int)seen->pid);
+		step_saw(run, VIEW_AGAIN,
+			"somebody started it again, as pid %d", (int)seen->pid);
 	} else if (kill_after && age > kill_after && !was_killed(run)) {
 		step_see(run, "signal", json_string("KILL"));
-		step_saw(run, VIEW_AGAIN, "pid %d still runs %lld s after its "
-					  "stop signal",
+		step_saw(run, VIEW_AGAIN,
+			"pid %d still runs %lld s after its "
+			"stop signal",
 			(int)seen->pid, (long long)(age / 1000));
 	} else {
 		step_see(run, "signal",
@@ -107,11 +107,12 @@ static bool has_answered(const struct step_run *run)
 	return false;
 }
 
-static void stoppable(void *arg, const struct sync_progress *progress,
-	const struct err *err)
+static void stoppable(
+	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
-	bool leaving = json_is_true(json_object_get(run->stage->json, "leaving"));
+	bool leaving =
+		json_is_true(json_object_get(run->stage->json, "leaving"));
 	struct err cut = {0};
 
 	if (err && leaving && !has_answered(run)) {
@@ -173,8 +174,7 @@ static void stopped_or_started(void *arg, const struct err *err)
 
 bool do_stop(struct step_run *run, struct err *err)
 {
-	const char *boot =
-		json_string_value(json_object_get(run->saw, "boot"));
+	const char *boot = json_string_value(json_object_get(run->saw, "boot"));
 	const char *name =
 		json_string_value(json_object_get(run->saw, "signal"));
 	struct process_seen who = {.view = PROCESS_RUNNING};
@@ -182,15 +182,16 @@ bool do_stop(struct step_run *run, struct err *err)
 	who.pid = (pid_t)json_integer_value(json_object_get(run->saw, "pid"));
 	who.start_ticks = (uint64_t)json_integer_value(
 		json_object_get(run->saw, "start_ticks"));
-	(void)snprintf(who.boot_id, sizeof(who.boot_id), "%s", boot ? boot : "");
+	(void)snprintf(
+		who.boot_id, sizeof(who.boot_id), "%s", boot ? boot : "");
 	return run->target->ops->stop(run->env->base, &run->target->process,
 		&who, name && strcmp(name, "KILL") == 0, stopped_or_started,
 		run, err);
 }
 
 /* Whether this process runs what lies in versions/<version>. */
-static bool is_version(const struct step_run *run,
-	const struct process_seen *seen)
+static bool is_version(
+	const struct step_run *run, const struct process_seen *seen)
 {
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
@@ -226,14 +227,15 @@ static void up_phase(struct step_run *run, const struct sync_progress *progress)
 		step_saw(run, VIEW_FAILED,
 			"it stays IDLE: it did not find its sync's metadata");
 	} else {
-		step_saw(run, VIEW_NOT_YET, "it answers %s, waiting for its "
-					    "sync",
+		step_saw(run, VIEW_NOT_YET,
+			"it answers %s, waiting for its "
+			"sync",
 			progress->phase_text);
 	}
 }
 
-static void up_answered(void *arg, const struct sync_progress *progress,
-	const struct err *err)
+static void up_answered(
+	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 	const char *id = run->target->config.id;
@@ -262,15 +264,14 @@ static void wrong_version(struct step_run *run, const char *what)
 	uint64_t attempt = (uint64_t)json_integer_value(
 		json_object_get(run->saw, "attempt"));
 
-	if (run->past->status == RUN_INTENT &&
-		attempt == run->past->intent_seq)
+	if (run->past->status == RUN_INTENT && attempt == run->past->intent_seq)
 		step_saw(run, VIEW_FAILED,
 			"it came up as %s, not as %s: it is not started "
 			"through the link",
 			what, step_param(run, "version"));
 	else
-		step_saw(run, VIEW_UNDONE, "%s runs: somebody started it",
-			what);
+		step_saw(
+			run, VIEW_UNDONE, "%s runs: somebody started it", what);
 }
 
 static int tell_version(void *arg, int fd)
@@ -295,8 +296,8 @@ static void version_told(void *arg, const struct child_end *end)
 
 	if (end->timed_out || !WIFEXITED(end->status) ||
 		WEXITSTATUS(end->status) != 0)
-		step_saw(run, VIEW_UNKNOWN,
-			"which version runs cannot be told");
+		step_saw(
+			run, VIEW_UNKNOWN, "which version runs cannot be told");
 	else if (strcmp(end->output, step_param(run, "version")) == 0)
 		right_version(run);
 	else
@@ -324,14 +325,13 @@ static void last_words(const struct step_run *run, char *ret_text, size_t size)
 		buf[--len] = '\0';
 	line = strrchr(buf, '\n');
 	if (len > 0)
-		(void)snprintf(ret_text, size, "%.150s",
-			line ? line + 1 : buf);
+		(void)snprintf(ret_text, size, "%.150s", line ? line + 1 : buf);
 }
 
 static void up_gone(struct step_run *run, const struct process_seen *seen)
 {
-	bool spawned = run->target->instance->spawn ||
-		       !run->target->instance->command;
+	bool spawned =
+		run->target->instance->spawn || !run->target->instance->command;
 	char words[160];
 
 	if (run->past->status != RUN_INTENT) {
@@ -389,8 +389,8 @@ static bool look_at_next(struct step_run *run, struct err *err)
 {
 	const struct targets *targets = run->env->targets;
 	const struct target *target = NULL;
-	json_int_t index = json_integer_value(
-		json_object_get(run->memory, "looked_at"));
+	json_int_t index =
+		json_integer_value(json_object_get(run->memory, "looked_at"));
 
 	for (json_int_t i = 0; i <= index; i++) {
 		target = targets_next(
@@ -407,8 +407,8 @@ static bool look_at_next(struct step_run *run, struct err *err)
 static void one_is_gone(void *arg, const struct process_seen *seen)
 {
 	struct step_run *run = arg;
-	json_int_t index = json_integer_value(
-		json_object_get(run->memory, "looked_at"));
+	json_int_t index =
+		json_integer_value(json_object_get(run->memory, "looked_at"));
 	struct err err = {0};
 
 	if (seen->view == PROCESS_UNKNOWN) {

@@ -26,8 +26,8 @@ step_fn see_put_back, can_put_back, do_put_back;
  * guard otherwise. */
 bool claimed(struct step_run *run);
 /* sync.c: asks /progress; done gets the answer with the step as its arg. */
-bool ask_progress(struct step_run *run, sync_progress_fn *done,
-	struct err *err);
+bool ask_progress(
+	struct step_run *run, sync_progress_fn *done, struct err *err);
 /* process.c: are all processes of the step's lane gone?  Answers the step
  * with REACHED, UNDONE or UNKNOWN. */
 bool see_all_gone(struct step_run *run, struct err *err);

@@ -48,16 +48,16 @@ static bool blocked(struct step_run *run, const struct sync_progress *progress)
 	return true;
 }
 
-static void see_phase(struct step_run *run,
-	const struct sync_progress *progress)
+static void see_phase(
+	struct step_run *run, const struct sync_progress *progress)
 {
 	step_see(run, "state", json_string(progress->phase_text));
 	if (progress->lag_s >= 0)
 		step_see(run, "lag_s", json_integer(progress->lag_s));
 }
 
-static void ready(void *arg, const struct sync_progress *progress,
-	const struct err *err)
+static void ready(
+	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 
@@ -112,8 +112,8 @@ static bool never_landed(const struct step_run *run)
 	       step && step_age_ms(step) >= stage->patience_s * 1000;
 }
 
-static void paused(void *arg, const struct sync_progress *progress,
-	const struct err *err)
+static void paused(
+	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 	struct err look = {0};
@@ -172,15 +172,15 @@ static bool paused_by_us(const struct step_run *run)
 {
 	const struct run_step *forward = run_course_step(
 		&run->lane->forward, "pause", run->target->name);
-	const struct run_step *back = run_course_step(
-		&run->lane->back, "pause", run->target->name);
+	const struct run_step *back =
+		run_course_step(&run->lane->back, "pause", run->target->name);
 
 	return (forward && forward->intents && run_step_ours(forward)) ||
 	       (back && back->intents && run_step_ours(back));
 }
 
-static void resumed(void *arg, const struct sync_progress *progress,
-	const struct err *err)
+static void resumed(
+	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 
@@ -225,8 +225,8 @@ static int64_t remembered(const struct step_run *run, const char *key)
 }
 
 /* Sources may be idle, so a lag that does not grow is movement too. */
-static bool moved(const struct step_run *run,
-	const struct sync_progress *progress)
+static bool moved(
+	const struct step_run *run, const struct sync_progress *progress)
 {
 	return progress->copied_bytes > remembered(run, "copied") ||
 	       progress->events_applied > remembered(run, "events") ||
@@ -234,12 +234,13 @@ static bool moved(const struct step_run *run,
 		       progress->lag_s <= remembered(run, "lag") + 1);
 }
 
-static void watched(void *arg, const struct sync_progress *progress,
-	const struct err *err)
+static void watched(
+	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 	int64_t now = sys_boottime_ms();
-	int64_t since, most = (int64_t)run->env->fleet->timeouts.movement * 1000;
+	int64_t since,
+		most = (int64_t)run->env->fleet->timeouts.movement * 1000;
 
 	if (!json_object_get(run->memory, "since")) {
 		json_decref(run->memory);
