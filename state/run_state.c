@@ -216,6 +216,12 @@ static const char *const outcome_names[] = {
 	[RUN_ABORTED] = "aborted",
 };
 
+static const char *const request_names[] = {
+	[RUN_REQUEST_NONE] = "forward",
+	[RUN_REQUEST_ROLLBACK] = "rollback",
+	[RUN_REQUEST_ABORT] = "abort",
+};
+
 const char *run_how_name(enum run_how how)
 {
 	return how_names[how];
@@ -509,15 +515,14 @@ static bool apply_answer(
 static bool apply_request(
 	struct run_state *state, const struct record *record, struct err *err)
 {
-	const char *what = text_of(record->json, "what");
+	unsigned what;
 
-	(void)err;
-	if (what && strcmp(what, "rollback") == 0)
-		state->request = RUN_REQUEST_ROLLBACK;
-	else if (what && strcmp(what, "abort") == 0)
-		state->request = RUN_REQUEST_ABORT;
-	else
-		state->request = RUN_REQUEST_NONE;
+	if (!parse_word(request_names,
+		    sizeof(request_names) / sizeof(request_names[0]),
+		    text_of(record->json, "what"), &what))
+		return err_set(err, ERR_JOURNAL, "record %llu: unknown request",
+			(unsigned long long)record->seq);
+	state->request = (enum run_request)what;
 	if (json_is_true(json_object_get(record->json, "restore")))
 		state->request_restore = true;
 	return true;

@@ -1,8 +1,10 @@
 /*
  * options.c - the verbs, their options, and the parsing of both.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "supervisor/cli/cli.h"
 
@@ -209,12 +211,28 @@ static int parse(const struct cli_verb *verb, int argc, char **argv,
 	return verb->run(args);
 }
 
+/* Where a standard descriptor is closed, the next file gets its number, and
+ * what we print ends up in a journal. */
+static bool fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
+}
+
 int cli_main(int argc, char **argv)
 {
 	struct cli_args args = {0};
 	const struct cli_verb *verb;
 	const char *name = argc > 1 ? argv[1] : "";
 
+	if (!fill_standard_descriptors())
+		return err_exit_code(ERR_BUG);
 	if (!name[0])
 		return cli_usage_error(NULL, "a verb is missing");
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)

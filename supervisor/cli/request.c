@@ -10,6 +10,7 @@
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
 #include "supervisor/cli/cli.h"
+#include "supervisor/plan/survey.h"
 #include "supervisor/report/report.h"
 
 enum {
@@ -41,6 +42,86 @@ static bool await_supervisor(
 	return true;
 }
 
+static void say_start(
+	const struct survey *survey, const struct seen_instance *seen)
+{
+	const struct fleet_command *command = seen->instance->command;
+	_cleanup_json_ json_t *argv = seen_argv(survey, seen);
+	size_t i;
+	json_t *word;
+
+	for (unsigned j = 0; command && j < command->start.count; j++)
+		(void)printf(" %s", command->start.item[j]);
+	json_array_foreach (argv, i, word)
+		(void)printf(" %s", json_string_value(word));
+	(void)printf("\n");
+}
+
+static void say_instance(
+	const struct survey *survey, const struct seen_instance *seen)
+{
+	const char *name = seen->instance->name;
+
+	if (seen->process.view == PROCESS_UNKNOWN) {
+		(void)printf("%s: it cannot be told whether it runs: %s\n",
+			name, seen->process.why);
+	} else if (seen->process.view == PROCESS_GONE) {
+		(void)printf("%s: it does not run.  To start it:", name);
+		say_start(survey, seen);
+	} else if (seen->progress_err.code) {
+		(void)printf("%s: it runs %s, but does not answer\n", name,
+			seen->version);
+	} else {
+		(void)printf("%s: it runs %s and is %s", name, seen->version,
+			seen->progress.phase_text);
+		if (seen->progress.phase == SYNC_PHASE_PAUSED)
+			(void)printf(".  To resume it: curl -d '{}' "
+				     "http://127.0.0.1:%u/api/v1/resume",
+				seen->config.port);
+		(void)printf("\n");
+	}
+}
+
+static void say_held_link(const struct survey *survey,
+	const struct seen_lane *lane, const struct run_state *state)
+{
+	const struct run_lane *past = run_state_lane(state, lane->name);
+	const char *from = json_string_value(
+		json_object_get(past ? past->json : NULL, "from"));
+
+	if (lane->link.kind != LINK_HOLD)
+		return;
+	(void)printf("%s: it refuses to start anything.  To let the old "
+		     "version start: ln -sfn %s/versions/%s%s %s\n",
+		lane->link_path, survey->fleet->install_root,
+		from ? from : "<version>",
+		lane->link_binary ? "/bin/mongosync" : "", lane->link_path);
+}
+
+/* abort leaves everything as it is: so look how that is, and say what a person
+ * would type. */
+static void say_how_it_is(const struct run_state *state)
+{
+	struct fleet *fleet = NULL;
+	struct survey survey;
+	struct err err = {0};
+
+	if (fleet_from_json(
+		    json_object_get(state->plan, "fleet"), &fleet, &err) &&
+		survey_take(fleet, &survey, &err)) {
+		/* In the order in which it would be typed. */
+		for (unsigned i = 0; i < survey.lane_count; i++)
+			say_held_link(&survey, &survey.lane[i], state);
+		for (unsigned i = 0; i < survey.instance_count; i++)
+			say_instance(&survey, &survey.instance[i]);
+		survey_done(&survey);
+	} else {
+		(void)err_wrap(&err, "looking at the processes");
+		(void)cli_fail(&err);
+	}
+	fleet_free(fleet);
+}
+
 static int no_run(const struct cli_place *place)
 {
 	struct err err = {0};
@@ -55,34 +136,33 @@ static int do_it(const struct cli_place *place, enum run_request what,
 	bool restore, bool was_asked)
 {
 	struct run_state state;
-	struct cli_session session = {
+	const struct cli_session session = {
 		.place = place,
 		.request = what,
 		.restore = restore,
 	};
 	struct err err = {0};
-	bool obeyed;
+	bool unfinished;
 	int code;
 
 	if (!cli_place_read(place, &state, &err))
 		return err.code == ERR_MISSING ? no_run(place)
 					       : cli_fail_journal(place, &err);
-	obeyed = state.outcome != RUN_UNFINISHED;
-	code = state.exit_code;
-	if (obeyed) {
-		report_lanes(&state, stdout);
-		if (!was_asked) {
-			(void)printf("syncup: no run is unfinished\n");
-			code = 0;
-		}
-	}
-	run_state_done(&state);
-	if (obeyed)
-		return code;
+	unfinished = state.outcome == RUN_UNFINISHED;
+	code = was_asked ? state.exit_code : 0;
 	/* Whatever the file asked for we do now ourselves. */
-	if (!atomic_remove(place->request, &err))
-		return cli_fail(&err);
-	return cli_session(&session);
+	if (unfinished)
+		code = atomic_remove(place->request, &err)
+			       ? cli_session(&session)
+			       : cli_fail(&err);
+	else
+		report_lanes(&state, stdout);
+	if (!unfinished && !was_asked)
+		(void)printf("syncup: no run is unfinished\n");
+	else if (what == RUN_REQUEST_ABORT && code == 0)
+		say_how_it_is(&state);
+	run_state_done(&state);
+	return code;
 }
 
 static int request(

@@ -84,6 +84,17 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 	return cli_session(&session);
 }
 
+/* Lines become parts of one sentence. */
+static void one_line(char *text)
+{
+	size_t len = strlen(text);
+
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	while ((text = strchr(text, '\n')))
+		*text = ',';
+}
+
 /* The plan is frozen; a changed fleet file needs a word from a person. */
 static bool same_fleet(const struct cli_place *place,
 	const struct run_state *state, struct err *err)
@@ -98,6 +109,8 @@ static bool same_fleet(const struct cli_place *place,
 	if (json_equal(planned, now))
 		return true;
 	difference = fleet_difference(planned, now);
+	if (difference)
+		one_line(difference);
 	return err_set(err, ERR_CONFIG,
 		"%s has changed since run %s was planned: %.250s",
 		place->operand, state->run, difference ? difference : "");

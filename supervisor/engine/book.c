@@ -127,6 +127,16 @@ static bool broke(struct book *book, struct err *err)
 	return false;
 }
 
+/* STEP@TARGET is our own, and looks like a connection string's userinfo. */
+static void scrub_body(json_t *body)
+{
+	json_t *decide = json_incref(json_object_get(body, "decide"));
+
+	scrub_json(body);
+	if (decide)
+		(void)json_object_set_new(body, "decide", decide);
+}
+
 bool book_write(
 	struct book *book, const char *kind, json_t *body, struct err *err)
 {
@@ -134,7 +144,7 @@ bool book_write(
 	bool ok = !book->broken.code;
 
 	if (ok) {
-		scrub_json(body);
+		scrub_body(body);
 		ok = journal_append(book->journal, kind, body, &book->broken);
 	}
 	json_decref(body);

@@ -181,7 +181,7 @@ static void look_for_request(evutil_socket_t fd, short what, void *arg)
 		engine_broken(engine);
 		return;
 	}
-	if (!atomic_remove(engine->request_path, NULL)) {
+	if (!atomic_remove(engine->request_path, &engine->broken)) {
 		engine_broken(engine);
 		return;
 	}
@@ -252,6 +252,9 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	engine->env.targets = &engine->targets;
 	engine->env.state = state;
 	engine->env.take_over = config->take_over;
+	/* One that was left for an earlier run is not for this one. */
+	if (plan && config->request && !atomic_remove(config->request, err))
+		goto fail;
 	engine->lane = calloc(state->lane_count + 1, sizeof(*engine->lane));
 	engine->flush = event_new(engine->base, -1, 0, flush, engine);
 	engine->request = event_new(
@@ -365,10 +368,18 @@ static int finish(struct engine *engine, struct err *err)
 		*err = *broken;
 		return err_exit_code(broken->code);
 	}
+	if (engine->broken.code) {
+		*err = engine->broken;
+		return err_exit_code(ERR_STORAGE);
+	}
 	if (engine->stopping) {
 		(void)err_set(
 			err, ERR_STOPPED, "stopped by %s", engine->stop_why);
 		return err_exit_code(ERR_STOPPED);
+	}
+	if (!code && !all_ended(state, &outcome)) {
+		(void)err_set(err, ERR_BUG, "the run broke off");
+		return err_exit_code(ERR_BUG);
 	}
 	for (unsigned i = 0; code && i < state->lane_count; i++) {
 		const struct run_lane *lane = &state->lane[i];
@@ -391,6 +402,9 @@ static void drain(struct engine *engine)
 
 	for (unsigned i = 0; i < engine->lane_count; i++)
 		lane_drop_work(&engine->lane[i]);
+	/* Nothing new begins while we wait. */
+	(void)event_del(engine->request);
+	(void)event_del(engine->flush);
 	while (engine->waiting && sys_monotonic_ms() < until)
 		(void)event_base_loop(engine->base, EVLOOP_ONCE);
 }

@@ -192,6 +192,7 @@ static enum err_code code_of(const char *word)
 		{"decide", ERR_DECIDE},
 		{"config", ERR_CONFIG},
 		{"storage", ERR_STORAGE},
+		{"bug", ERR_BUG},
 	};
 
 	for (size_t i = 0; word && i < sizeof(codes) / sizeof(codes[0]); i++)

@@ -4,6 +4,7 @@
  *   engine.c  the run: lanes, batches, requests, signals to stop, the end
  *   lane.c    one lane: its stages, looking again, turning back
  *   work.c    one step: observe, guard, INTENT, act, observe, DONE
+ *   step.c    what the step's functions say to it
  *   book.c    the journal
  */
 #ifndef SUPERVISOR_ENGINE_INTERNAL_H
@@ -57,6 +58,7 @@ enum lane_phase {
 	LANE_RECHECKING,
 	LANE_WORKING,
 	LANE_PROVING, /* whether it may turn back */
+	LANE_TURNING, /* as soon as what cannot be called back has ended */
 	LANE_HALTED, /* until the next "run" */
 	LANE_ENDED,
 };
@@ -69,6 +71,7 @@ struct lane_run {
 	struct work **work;
 	unsigned work_count;
 	unsigned undone; /* looks again since a step was last done */
+	unsigned orphans; /* works given up whose callback is still due */
 	char turn_why[300];
 };
 
@@ -87,6 +90,7 @@ struct engine {
 	int64_t flush_by_ms; /* no INTENT waits for others longer than this */
 	const char *request_path;
 	bool stopping;
+	struct err broken; /* ended the run, and is not the journal's */
 	unsigned waiting; /* callbacks due, over all works */
 	char stop_why[80];
 };
@@ -108,6 +112,8 @@ void lane_halt(struct lane_run *lane, const struct work *work,
 	enum err_code code, const char *why);
 void lane_turn(struct lane_run *lane, const char *why);
 void lane_drop_work(struct lane_run *lane);
+/* The last thing that could not be called back has ended. */
+void lane_is_loose(struct lane_run *lane);
 /* All works of the lane that may still come to an INTENT have come to it. */
 bool lane_is_gathered(const struct lane_run *lane);
 
@@ -119,5 +125,9 @@ void work_drop(struct work *work); /* now, or when its callback comes */
 void work_start(struct work *work);
 bool work_intend(struct work *work); /* writes its INTENT */
 void work_act(struct work *work); /* after the sync */
+void work_wake(struct work *work); /* its answer is there */
+/* "before pause": the INTENT is on disk, nothing was done yet; "after pause":
+ * its act has begun; "answer pause": the act's end was told. */
+void work_crash_point(const char *when, const struct work *work);
 
 #endif

@@ -100,7 +100,7 @@ void lane_advance(struct lane_run *lane)
 }
 
 /* The last done step of a target before stage `limit`; NULL if it has none,
- * or if something of the target is under way: that is looked at anyway. */
+ * or if a later step before it is under way: that is looked at anyway. */
 static const struct run_step *last_done(const struct run_course *course,
 	unsigned limit, const char *target, unsigned *ret_stage)
 {
@@ -110,11 +110,11 @@ static const struct run_step *last_done(const struct run_course *course,
 		const struct run_step *step =
 			run_stage_step(&course->stage[i], target);
 
-		if (!step)
+		if (!step || i >= limit)
 			continue;
 		if (step->status == RUN_INTENT)
 			return NULL;
-		if (i < limit && !is_open(step)) {
+		if (!is_open(step)) {
 			last = step;
 			*ret_stage = i;
 		}
@@ -146,9 +146,28 @@ static void look_again(struct lane_run *lane, unsigned limit)
 		lane_advance(lane);
 }
 
+/* What is released is not ours to look at any more. */
+static bool is_through(const struct run_course *course)
+{
+	const struct run_stage *last;
+
+	if (!course->stage_count)
+		return true;
+	last = &course->stage[course->stage_count - 1];
+	for (unsigned i = 0; i < last->step_count; i++)
+		if (is_open(&last->step[i]))
+			return false;
+	return true;
+}
+
 void lane_begin(struct lane_run *lane)
 {
-	look_again(lane, run_lane_course(lane->past)->stage_count);
+	const struct run_course *course = run_lane_course(lane->past);
+
+	if (is_through(course))
+		end_lane(lane);
+	else
+		look_again(lane, course->stage_count);
 }
 
 void lane_undone(struct lane_run *lane, const struct work *work)
@@ -171,7 +190,6 @@ static void turn_now(struct lane_run *lane)
 				  : engine->procedure->back(
 					    state->plan, lane->past, restore);
 
-	lane_drop_work(lane);
 	if (wrote(lane, "turn",
 		    json_pack("{s:s, s:s, s:o}", "why", lane->turn_why,
 			    "outcome",
@@ -191,7 +209,6 @@ static void prove_first(
 	const struct run_stage *stage = run_course_stage(course, proof->stage);
 	struct work *work;
 
-	lane_drop_work(lane);
 	lane->phase = LANE_PROVING;
 	work = work_new(lane, WORK_PROOF, (unsigned)(stage - course->stage),
 		stage, run_stage_step(stage, proof->target),
@@ -201,20 +218,35 @@ static void prove_first(
 	start_work(lane);
 }
 
-void lane_turn(struct lane_run *lane, const char *why)
+/* Also with consent to put metadata back: what cannot be done must be refused
+ * while the lane is whole, not when everything of it stands still. */
+static void turn_if_proved(struct lane_run *lane)
 {
 	struct engine *engine = lane->engine;
-	const struct run_state *state = book_state(engine->book);
-	bool free_to = state->request == RUN_REQUEST_ABORT ||
-		       state->request_restore ||
-		       engine->fleet->on_failure == FLEET_FAILURE_RESTORE;
+	bool abort_it = book_state(engine->book)->request == RUN_REQUEST_ABORT;
 	struct procedure_proof proof;
 
-	(void)snprintf(lane->turn_why, sizeof(lane->turn_why), "%.299s", why);
-	if (!free_to && engine->procedure->proof(lane->past, &proof))
+	if (!abort_it && engine->procedure->proof(lane->past, &proof))
 		prove_first(lane, &proof);
 	else
 		turn_now(lane);
+}
+
+void lane_is_loose(struct lane_run *lane)
+{
+	if (lane->phase == LANE_TURNING && !lane->engine->stopping)
+		turn_if_proved(lane);
+}
+
+/* A command or a put-back that is under way ends first: the other course must
+ * not work against it, nor leave it half done. */
+void lane_turn(struct lane_run *lane, const char *why)
+{
+	(void)snprintf(lane->turn_why, sizeof(lane->turn_why), "%.299s", why);
+	lane->phase = LANE_TURNING;
+	lane_drop_work(lane);
+	if (!lane->orphans)
+		turn_if_proved(lane);
 }
 
 void lane_fail(struct lane_run *lane, const struct work *work,

@@ -85,6 +85,9 @@ void step_saw(struct step_run *run, enum step_view view, const char *fmt, ...)
 void step_blocked(struct step_run *run, const struct err *err);
 /* UNKNOWN, FAILED or BLOCKED, as err->code says: AGAIN, STEP, others. */
 void step_saw_err(struct step_run *run, const struct err *err);
+/* UNKNOWN instead of FAILED: a look that could not begin (no descriptor, no
+ * memory for a child) proves nothing about what is looked at. */
+void step_cannot_look(struct step_run *run, const struct err *err);
 /* The end of act.  NULL: done as far as it can tell.  ERR_STEP: certainly not
  * done.  ERR_AGAIN: unknown.  Others stop the lane. */
 void step_acted(struct step_run *run, const struct err *err);

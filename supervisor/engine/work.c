@@ -1,18 +1,15 @@
 /*
  * work.c - one step: observe, guard, INTENT, act, observe, DONE.
  *
- * The step's functions answer by step_saw() and step_acted(); those only store
- * the answer and wake the work, so that nothing recurses and a step may answer
- * before its function has returned.
+ * The step's functions answer by step_saw() and step_acted(), see step.c; they
+ * only wake the work, so that nothing recurses.
  */
 #include <assert.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
-#include "supervisor/fleet/secret.h"
 
 enum {
 	REST_FIRST_MS = 50,
@@ -20,16 +17,11 @@ enum {
 	REST_FAILED_MS = 500,
 	NOTE_AFTER_MS = 1000, /* a wait shorter than this is not worth a note */
 	NOTE_EVERY_MS = 5000,
+	REOPENED_MOST = 3,
+	AGAIN_MOST = 10, /* times that one step is done anew */
 };
 
-static struct work *work_of(struct step_run *run)
-{
-	return (struct work *)run; /* its first member */
-}
-
-/* "before pause": the INTENT is on disk, nothing was done yet; "after pause":
- * its act has begun; "answer pause": the act's end was told. */
-static void crash_point(const char *when, const struct work *work)
+void work_crash_point(const char *when, const struct work *work)
 {
 	char name[64];
 
@@ -47,7 +39,7 @@ static void wake_in(struct work *work, int64_t ms)
 	(void)event_add(work->wake, &tv);
 }
 
-static void wake_now(struct work *work)
+void work_wake(struct work *work)
 {
 	(void)event_del(work->wake);
 	event_active(work->wake, EV_TIMEOUT, 0);
@@ -145,7 +137,7 @@ static void look(struct work *work)
 	work->waiting = true;
 	work->lane->engine->waiting++;
 	if (!work->run.kind->observe(&work->run, &err))
-		step_saw_err(&work->run, &err);
+		step_cannot_look(&work->run, &err);
 }
 
 static void queue(struct work *work)
@@ -175,19 +167,29 @@ static void try_to_act(struct work *work)
 	work->waiting = true;
 	engine->waiting++;
 	if (!work->run.kind->guard(&work->run, &err))
-		step_saw_err(&work->run, &err);
+		step_cannot_look(&work->run, &err);
+}
+
+static enum run_how how_it_came(const struct work *work, bool answered)
+{
+	const struct run_step *past = work->run.past;
+
+	if (past->status != RUN_INTENT)
+		return answered ? RUN_HOW_RECOVERED : RUN_HOW_FOUND;
+	if (work->run.acted)
+		return RUN_HOW_ACTED;
+	/* Every act of ours is proved to have failed: somebody else did it. */
+	if (!answered && past->failures >= past->intents)
+		return RUN_HOW_FOUND;
+	return RUN_HOW_RECOVERED;
 }
 
 static void finish(struct work *work, bool answered)
 {
 	const struct run_step *past = work->run.past;
-	enum run_how how = RUN_HOW_FOUND;
+	enum run_how how = how_it_came(work, answered);
 	json_t *body;
 
-	if (past->status == RUN_INTENT)
-		how = work->run.acted ? RUN_HOW_ACTED : RUN_HOW_RECOVERED;
-	else if (answered)
-		how = RUN_HOW_RECOVERED;
 	body = json_pack("{s:s, s:I, s:o}", "how", run_how_name(how), "ms",
 		(json_int_t)(past->status == RUN_INTENT
 				     ? sys_wall_ms() - past->intent_at
@@ -239,20 +241,28 @@ static void not_yet(struct work *work)
 	}
 }
 
-/* An operator's answer to an earlier exit 7 stands for what we would do. */
+static const char *answer_to(const struct work *work)
+{
+	const struct run_answer *answer = run_state_answer(work->run.env->state,
+		work->run.kind->name, work->run.target->name);
+
+	return answer ? answer->answer : "";
+}
+
+/* An operator's answer to an earlier exit 7 stands for what we would do.
+ * "again" is no leave to act blindly, or on what must not be touched. */
 static bool obey_answer(struct work *work)
 {
-	const struct run_answer *answer;
+	const char *answer = answer_to(work);
 
-	if (work->mode != WORK_STEP || work->view == VIEW_REACHED)
+	if (work->view == VIEW_REACHED || !answer[0])
 		return false;
-	answer = run_state_answer(work->run.env->state, work->run.kind->name,
-		work->run.target->name);
-	if (!answer)
-		return false;
-	if (strcmp(answer->answer, "done") == 0) {
+	if (strcmp(answer, "done") == 0) {
 		finish(work, true);
-	} else if (strcmp(answer->answer, "again") == 0) {
+	} else if (strcmp(answer, "again") == 0) {
+		if (work->view != VIEW_NOT_YET && work->view != VIEW_AGAIN &&
+			work->view != VIEW_FAILED)
+			return false;
 		try_to_act(work);
 	} else if (wrote(work, "failed",
 			   json_pack("{s:s}", "why",
@@ -265,7 +275,12 @@ static bool obey_answer(struct work *work)
 
 static void reopen(struct work *work)
 {
-	if (work->run.past->reopened >= 3) {
+	if (strcmp(answer_to(work), "done") == 0) {
+		finish(work, true);
+		return;
+	}
+	if (work->run.past->reopened >= REOPENED_MOST &&
+		strcmp(answer_to(work), "again") != 0) {
 		lane_halt(work->lane, work, ERR_DECIDE,
 			"it was done and undone three times; somebody works "
 			"against this run");
@@ -302,6 +317,15 @@ static void observed_again(struct work *work)
 		lane_halt(work->lane, work, ERR_DECIDE, work->detail);
 }
 
+/* What we do is undone each time: no patience ends that, so a number does. */
+static void do_anew(struct work *work)
+{
+	if (work->run.past->intents < AGAIN_MOST)
+		try_to_act(work);
+	else
+		lane_halt(work->lane, work, ERR_DECIDE, work->detail);
+}
+
 static void observed(struct work *work)
 {
 	if (work->mode != WORK_STEP) {
@@ -318,7 +342,7 @@ static void observed(struct work *work)
 		not_yet(work);
 		return;
 	case VIEW_AGAIN:
-		try_to_act(work);
+		do_anew(work);
 		return;
 	case VIEW_FAILED:
 		count_failure(work);
@@ -389,6 +413,15 @@ static void acted(struct work *work)
 	}
 }
 
+static void free_orphan(struct work *work)
+{
+	struct lane_run *lane = work->lane;
+
+	free_work(work);
+	if (--lane->orphans == 0)
+		lane_is_loose(lane);
+}
+
 static void woken(evutil_socket_t fd, short what, void *arg)
 {
 	struct work *work = arg;
@@ -402,7 +435,7 @@ static void woken(evutil_socket_t fd, short what, void *arg)
 		work->run.call = NULL;
 		work->run.child = NULL;
 		if (work->orphan) {
-			free_work(work);
+			free_orphan(work);
 			return;
 		}
 		/* Rests are taken anew; what follows decides where we are. */
@@ -443,7 +476,8 @@ struct work *work_new(struct lane_run *lane, enum work_mode mode,
 	return work;
 }
 
-/* Takes back what is under way; true if nobody will call any more. */
+/* Takes back what is under way; true if nobody will call any more.  A request
+ * can be cut and a child of ours killed; other acts come to their own end. */
 static bool take_back(struct work *work)
 {
 	struct step_run *run = &work->run;
@@ -454,8 +488,9 @@ static bool take_back(struct work *work)
 		http_cancel(run->call);
 	else if (run->child)
 		child_kill(run->child);
-	else if (!helpers_forget(run->env->helpers, run))
-		return false;
+	else
+		return work->phase != WORK_ACTING &&
+		       helpers_forget(run->env->helpers, run);
 	return true;
 }
 
@@ -465,6 +500,7 @@ void work_drop(struct work *work)
 		return;
 	if (work->waiting && !take_back(work)) {
 		work->orphan = true;
+		work->lane->orphans++;
 		return;
 	}
 	if (work->waiting)
@@ -477,7 +513,7 @@ void work_start(struct work *work)
 	work->since_ms = sys_boottime_ms();
 	work->wait_since = sys_wall_ms();
 	work->phase = WORK_RESTING;
-	wake_now(work);
+	work_wake(work);
 }
 
 bool work_intend(struct work *work)
@@ -503,87 +539,8 @@ void work_act(struct work *work)
 	work->since_ms = sys_boottime_ms();
 	work->wait_since = sys_wall_ms();
 	work->run.acted = false;
-	crash_point("before", work);
+	work_crash_point("before", work);
 	if (!work->run.kind->act(&work->run, &err))
 		step_acted(&work->run, &err);
-	crash_point("after", work);
-}
-
-void step_saw(struct step_run *run, enum step_view view, const char *fmt, ...)
-{
-	struct work *work = work_of(run);
-	va_list args;
-
-	assert(work->waiting && !work->answered);
-	work->view = view;
-	work->blocked_code = ERR_DECIDE;
-	va_start(args, fmt);
-	(void)vsnprintf(work->detail, sizeof(work->detail), fmt, args);
-	va_end(args);
-	scrub_in_place(work->detail, sizeof(work->detail));
-	work->answered = true;
-	wake_now(work);
-}
-
-void step_blocked(struct step_run *run, const struct err *err)
-{
-	step_saw(run, VIEW_BLOCKED, "%s", err->msg);
-	work_of(run)->blocked_code = err->code;
-}
-
-void step_saw_err(struct step_run *run, const struct err *err)
-{
-	if (err->code == ERR_AGAIN)
-		step_saw(run, VIEW_UNKNOWN, "%s", err->msg);
-	else if (err->code == ERR_STEP)
-		step_saw(run, VIEW_FAILED, "%s", err->msg);
-	else
-		step_blocked(run, err);
-}
-
-void step_acted(struct step_run *run, const struct err *err)
-{
-	struct work *work = work_of(run);
-
-	assert(work->waiting && !work->answered);
-	crash_point("answer", work);
-	work->acted_ok = !err;
-	if (err) {
-		work->acted_err = *err;
-		scrub_in_place(
-			work->acted_err.msg, sizeof(work->acted_err.msg));
-	}
-	work->answered = true;
-	wake_now(work);
-}
-
-void step_see(struct step_run *run, const char *key, json_t *value)
-{
-	if (!run->saw)
-		run->saw = json_object();
-	(void)json_object_set_new(run->saw, key, value);
-}
-
-const char *step_param(const struct step_run *run, const char *key)
-{
-	const char *text =
-		json_string_value(json_object_get(run->stage->json, key));
-
-	return text ? text : "";
-}
-
-int64_t step_age_ms(const struct run_step *past)
-{
-	int64_t now = sys_boottime_ms();
-
-	if (!past->intents)
-		return -1;
-	if (strcmp(past->intent_boot, sys_boot_id()) != 0)
-		return now; /* at least since this boot */
-	return now - past->intent_up;
-}
-
-int64_t step_intent_age_ms(const struct step_run *run)
-{
-	return step_age_ms(run->past);
+	work_crash_point("after", work);
 }

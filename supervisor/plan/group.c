@@ -24,27 +24,68 @@ static bool same_lane(const struct survey *survey,
 	return ca->identity[0] && strcmp(ca->identity, cb->identity) == 0;
 }
 
-/* Joins are transitive: everything with lane `from` gets lane `to`. */
-static void join(struct survey *survey, unsigned from, unsigned to)
+static void renumber(struct survey *survey, unsigned from, unsigned to)
 {
 	for (unsigned i = 0; i < survey->instance_count; i++)
 		if (survey->instance[i].lane == from)
 			survey->instance[i].lane = to;
 }
 
-static void name_lane(
-	struct survey *survey, struct seen_lane *lane, unsigned index)
+/* Joins are transitive, and a lane's number stays that of its first instance:
+ * its order, its name and what it runs must not depend on who joined whom. */
+static void join(struct survey *survey, unsigned a, unsigned b)
 {
-	const char *name = NULL;
+	if (a < b)
+		renumber(survey, b, a);
+	else
+		renumber(survey, a, b);
+}
 
-	for (unsigned i = 0; i < survey->instance_count && !name; i++)
-		if (survey->instance[i].lane == index)
-			name = survey->instance[i].instance->lane;
-	if (!name)
-		name = survey->lane_count == 1
-			       ? survey->fleet->name
-			       : survey->instance[lane->first].instance->name;
-	(void)snprintf(lane->name, sizeof(lane->name), "%s", name);
+static bool is_taken(const struct survey *survey, const char *name)
+{
+	for (unsigned i = 0; i < survey->lane_count; i++)
+		if (strcmp(survey->lane[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static const char *given_name(const struct survey *survey, unsigned index)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		if (survey->instance[i].lane == index &&
+			survey->instance[i].instance->lane)
+			return survey->instance[i].instance->lane;
+	return NULL;
+}
+
+/* Names that the fleet file gives come first; ours must not be one of them,
+ * because targets and claims are told apart by them. */
+static void name_lanes(struct survey *survey)
+{
+	const struct seen_instance *instance = survey->instance;
+
+	for (unsigned i = 0; i < survey->lane_count; i++) {
+		const char *name = given_name(survey, i);
+
+		if (name)
+			(void)snprintf(survey->lane[i].name,
+				sizeof(survey->lane[i].name), "%s", name);
+	}
+	for (unsigned i = 0; i < survey->lane_count; i++) {
+		struct seen_lane *lane = &survey->lane[i];
+		const char *base =
+			survey->lane_count == 1
+				? survey->fleet->name
+				: instance[lane->first].instance->name;
+		char name[sizeof(lane->name)];
+
+		if (lane->name[0])
+			continue;
+		(void)snprintf(name, sizeof(name), "%s", base);
+		for (unsigned n = 2; is_taken(survey, name); n++)
+			(void)snprintf(name, sizeof(name), "%s.%u", base, n);
+		memcpy(lane->name, name, sizeof(name));
+	}
 }
 
 static bool fill_lane(struct survey *survey, unsigned index, struct err *err)
@@ -59,7 +100,6 @@ static bool fill_lane(struct survey *survey, unsigned index, struct err *err)
 		cluster->identity);
 	lane->proved = cluster->proved;
 	(void)snprintf(lane->from, sizeof(lane->from), "%s", first->version);
-	name_lane(survey, lane, index);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		const char *other = survey->instance[i].instance->link;
 
@@ -98,9 +138,8 @@ bool survey_group(struct survey *survey, struct err *err)
 		if (survey->instance[i].lane == i)
 			survey->lane[survey->lane_count++].first = i;
 	for (unsigned i = 0; i < survey->lane_count; i++)
-		join(survey, survey->lane[i].first, i + count);
-	for (unsigned i = 0; i < count; i++)
-		survey->instance[i].lane -= count;
+		renumber(survey, survey->lane[i].first, i);
+	name_lanes(survey);
 	for (unsigned i = 0; i < survey->lane_count; i++)
 		if (!fill_lane(survey, i, err))
 			return false;

@@ -232,6 +232,20 @@ static bool is_done(const struct run_step *step)
 	return step->status == RUN_DONE;
 }
 
+/* All ran before the run.  Who was found gone when we came to stop it could
+ * not come up again through a link that we hold, so it is ours to start. */
+static bool was_gone(const struct run_step *stop)
+{
+	return stop->intents || stop->status == RUN_DONE || stop->reopened;
+}
+
+/* The saved copy is true as long as nothing has synced since it was made. */
+static bool is_copy_true(const struct fleet *fleet, const struct run_lane *lane)
+{
+	return fleet->pause != FLEET_PAUSE_NEVER &&
+	       !run_course_began(&lane->forward, "resume");
+}
+
 /* Paused by us, or perhaps by us: to be resumed at the end. */
 static json_t *to_resume(const struct run_lane *lane)
 {
@@ -273,7 +287,7 @@ static json_t *back(
 	bool started = run_course_began(way, "start");
 	bool linked = run_course_began(way, "hold") ||
 		      run_course_began(way, "activate");
-	json_t *stages = json_array(), *pauses, *stage, *resumes;
+	json_t *stages = json_array(), *stage, *resumes;
 
 	if (!fleet_from_json(json_object_get(plan, "fleet"), &fleet, NULL))
 		return stages;
@@ -281,10 +295,10 @@ static json_t *back(
 	if (started) {
 		/* Nothing may start the new version while we take it away. */
 		add_stage(stages, fleet, "hold", one("link", lane->name));
-		pauses = taken(lane, "start", has_intent);
 		if (fleet->pause == FLEET_PAUSE_NEVER)
 			resume_never_paused(lane, resumes);
-		stage = add_stage(stages, fleet, "pause", pauses);
+		stage = add_stage(stages, fleet, "pause",
+			taken(lane, "start", has_intent));
 		(void)json_object_set_new(stage, "leaving", json_true());
 		stage = add_stage(stages, fleet, "stop",
 			taken(lane, "start", has_intent));
@@ -294,8 +308,9 @@ static json_t *back(
 		if (run_course_began(way, "save")) {
 			stage = add_stage(stages, fleet, "put-back",
 				one("metadata", lane->name));
-			(void)json_object_set_new(
-				stage, "restore", json_boolean(restore));
+			(void)json_object_set_new(stage, "restore",
+				json_boolean(
+					restore && is_copy_true(fleet, lane)));
 		}
 	} else {
 		/* A pause that may still come would outlast its resume. */
@@ -311,7 +326,7 @@ static json_t *back(
 			from);
 	add_stage(stages, fleet, "unadopt", taken(lane, "adopt", has_intent));
 	with_version(add_stage(stages, fleet, "start",
-			     taken(lane, "stop", has_intent)),
+			     taken(lane, "stop", was_gone)),
 		from);
 	add_stage(stages, fleet, "resume", resumes);
 	add_stage(stages, fleet, "release", one("lane", lane->name));

@@ -48,6 +48,17 @@ __attribute__((format(printf, 2, 3))) static void fix(
 	va_end(args);
 }
 
+/* A message that begins with its subject, which a finding names already. */
+static const char *without(const char *subject, const char *text)
+{
+	size_t len = strlen(subject);
+
+	if (strncmp(text, subject, len) != 0)
+		return text;
+	text += len;
+	return text + strspn(text, ": ");
+}
+
 static void check_artifact(struct survey *survey)
 {
 	const struct fleet *fleet = survey->fleet;
@@ -56,7 +67,9 @@ static void check_artifact(struct survey *survey)
 	if (survey->artifact_err.code) {
 		finding = add(survey, FINDING_REFUSAL, "artifact",
 			fleet->artifact.file);
-		say(finding, "%s", survey->artifact_err.msg);
+		say(finding, "%s",
+			without(fleet->artifact.file,
+				survey->artifact_err.msg));
 		fix(finding, "fetch the archive again, or correct artifact: in "
 			     "the fleet file");
 		return;
@@ -431,9 +444,10 @@ static void check_link(struct survey *survey, unsigned index)
 			lane->link.run);
 		fix(finding,
 			"finish that run; if it is lost: ln -sfn "
-			"%s/versions/%s %s",
+			"%s/versions/%s%s %s",
 			survey->fleet->install_root,
 			lane->from[0] ? lane->from : "<version>",
+			lane->link_binary ? "/bin/mongosync" : "",
 			lane->link_path);
 		return;
 	}

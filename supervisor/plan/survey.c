@@ -213,25 +213,21 @@ static void process_seen(void *arg, const struct process_seen *process)
 	struct ask *ask = arg;
 	struct seen_instance *seen = ask->instance;
 	struct looking *looking = ask->looking;
+	struct ask *version;
 	struct child *child;
-	struct err err = {0};
 
 	seen->process = *process;
 	if (process->view == PROCESS_RUNNING && process->pid > 0 &&
 		process->exe_known) {
-		if (child_work(looking->base, tell_version, seen, VERSION_MS,
-			    version_told,
-			    expect(looking, seen, NULL, "version"), &child,
-			    &err))
-			goto out;
-		looking->due--;
-		seen->version_err = err;
+		version = expect(looking, seen, NULL, "version");
+		if (!child_work(looking->base, tell_version, seen, VERSION_MS,
+			    version_told, version, &child, &seen->version_err))
+			answered(version);
 	} else if (process->view == PROCESS_RUNNING) {
 		(void)err_set(&seen->version_err, ERR_CONFIG,
 			"the executable of %s cannot be read",
 			seen->instance->name);
 	}
-out:
 	answered(ask);
 }
 

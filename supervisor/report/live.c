@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,6 +111,17 @@ static void say_event(const struct live *live, const struct run_state *state,
 	else if (strcmp(kind, "lane-end") == 0)
 		(void)fprintf(live->out, "lane %s: %s", text_of(json, "lane"),
 			text_of(json, "outcome"));
+	else if (strcmp(kind, "answer") == 0)
+		(void)fprintf(live->out, ": the operator answers: %s",
+			text_of(json, "answer"));
+	else if (strcmp(kind, "request") == 0 &&
+		 strcmp(text_of(json, "what"), "forward") == 0)
+		(void)fprintf(live->out, "the request is refused");
+	else if (strcmp(kind, "request") == 0)
+		(void)fprintf(live->out, "the operator asks for %s",
+			text_of(json, "what"));
+	else if (strcmp(kind, "stopped") == 0)
+		(void)fprintf(live->out, "stopped: %s", text_of(json, "why"));
 	else
 		(void)fprintf(
 			live->out, "%s %s", kind, text_of(json, "outcome"));
@@ -117,34 +129,58 @@ static void say_event(const struct live *live, const struct run_state *state,
 	(void)fflush(live->out);
 }
 
+/* One line, cut to the terminal: a wrapped one would spoil the next redraw. */
+static void draw_line(struct live *live, const struct report_process *process,
+	int64_t now, unsigned columns)
+{
+	char line[600], down[60] = "", wait[400] = "";
+
+	if (process->still_stopped)
+		(void)snprintf(down, sizeof(down), " stopped %lld s",
+			(long long)process->stopped_ms / 1000);
+	else if (process->still_paused)
+		(void)snprintf(down, sizeof(down), " paused %lld s",
+			(long long)process->paused_ms / 1000);
+	if (process->note[0])
+		(void)snprintf(wait, sizeof(wait), "  %.300s (since %lld s)",
+			process->note,
+			(long long)(now - process->note_at) / 1000);
+	(void)snprintf(line, sizeof(line), "%-16.40s %-8s %-12.20s %-10s%s%s",
+		process->name, process->after, process->state, process->doing,
+		down, wait);
+	(void)fprintf(live->out, "\r\033[K%.*s\n", (int)columns - 1, line);
+}
+
+/* With more processes than lines, those that are not done come first. */
 static void draw(struct live *live, const struct run_state *state)
 {
 	int64_t now = sys_wall_ms();
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
 	struct report_process *list;
 	unsigned count = report_processes(state, now, &list);
+	unsigned most, drawn = 0, left = 0;
 
+	(void)ioctl(fileno(live->out), TIOCGWINSZ, &size);
+	if (size.ws_row < 4 || size.ws_col < 20)
+		size = (struct winsize){.ws_row = 24, .ws_col = 80};
+	most = size.ws_row - 2u;
 	if (live->drawn)
 		(void)fprintf(live->out, "\033[%uA", live->drawn);
 	for (unsigned i = 0; i < count; i++) {
-		const struct report_process *process = &list[i];
-
-		(void)fprintf(live->out, "\r\033[K%-16s %-8s %-12s %-10s",
-			process->name, process->after, process->state,
-			process->doing);
-		if (process->still_stopped)
-			(void)fprintf(live->out, " stopped %lld s",
-				(long long)process->stopped_ms / 1000);
-		else if (process->still_paused)
-			(void)fprintf(live->out, " paused %lld s",
-				(long long)process->paused_ms / 1000);
-		if (process->note[0])
-			(void)fprintf(live->out, "  %s (since %lld s)",
-				process->note,
-				(long long)(now - process->note_at) / 1000);
-		(void)fprintf(live->out, "\n");
+		if (count > most && (!list[i].doing[0] || drawn >= most - 1)) {
+			left++;
+			continue;
+		}
+		draw_line(live, &list[i], now, size.ws_col);
+		drawn++;
 	}
+	if (left) {
+		(void)fprintf(live->out, "\r\033[K... and %u more\n", left);
+		drawn++;
+	}
+	(void)fprintf(live->out, "\033[J");
 	(void)fflush(live->out);
-	live->drawn = count;
+	live->drawn = drawn;
 	live->drawn_ms = sys_monotonic_ms();
 	free(list);
 }

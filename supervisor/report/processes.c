@@ -13,28 +13,45 @@ static const char *text_of(const json_t *json, const char *key)
 	return text ? text : "";
 }
 
-static const struct run_step *either(
-	const struct run_lane *lane, const char *kind, const char *name)
+static bool is_over(const struct run_step *begin, const struct run_step *end)
 {
-	const struct run_step *back = run_course_step(&lane->back, kind, name);
-
-	return lane->turned && back
-		       ? back
-		       : run_course_step(&lane->forward, kind, name);
+	return end && end->status == RUN_DONE &&
+	       end->done_at >= begin->first_intent_at;
 }
 
-/* From an effect's first INTENT to the DONE of what undid it. */
-static int64_t span(const struct run_step *begin, const struct run_step *end,
-	int64_t now, bool *ret_still)
+static bool has_begun(const struct run_step *step)
 {
-	*ret_still = false;
-	if (!begin || !begin->first_intent_at)
-		return -1;
-	if (end && end->status == RUN_DONE &&
-		end->done_at >= begin->first_intent_at)
-		return end->done_at - begin->first_intent_at;
-	*ret_still = true;
-	return now - begin->first_intent_at;
+	return step && step->first_intent_at;
+}
+
+/* From an effect's first INTENT to the DONE of what undid it.  Both may lie on
+ * both ways: a process that came up on the new version is taken down once more
+ * on the way back, and was not down in between.  -1: it never was. */
+static int64_t time_down(const struct run_lane *lane, const char *down,
+	const char *up, const char *name, int64_t now, bool *ret_still)
+{
+	const struct run_course *courses[] = {&lane->forward, &lane->back};
+	const struct run_step *begin = NULL;
+	int64_t total = -1;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct run_step *end =
+			run_course_step(courses[i], up, name);
+
+		if (!begin)
+			begin = run_course_step(courses[i], down, name);
+		if (!has_begun(begin)) {
+			begin = NULL;
+		} else if (is_over(begin, end)) {
+			total = (total < 0 ? 0 : total) + end->done_at -
+				begin->first_intent_at;
+			begin = NULL;
+		}
+	}
+	*ret_still = begin != NULL;
+	if (begin)
+		total = (total < 0 ? 0 : total) + now - begin->first_intent_at;
+	return total;
 }
 
 /* The newest state that any step saw of it. */
@@ -59,6 +76,8 @@ static const char *last_state(
 			if (seen < at || !seen)
 				continue;
 			if (strcmp(courses[c]->stage[i].kind, "stop") == 0) {
+				if (step->status == RUN_PENDING)
+					continue; /* undone by somebody */
 				state = step->status == RUN_DONE ? "stopped"
 								 : "stopping";
 				at = seen;
@@ -144,14 +163,10 @@ unsigned report_processes(const struct run_state *state, int64_t now,
 		process->after = version_now(lane, name, process->before);
 		process->state =
 			last_state(lane, name, text_of(target, "state"));
-		process->paused_ms =
-			span(run_course_step(&lane->forward, "pause", name),
-				either(lane, "resume", name), now,
-				&process->still_paused);
-		process->stopped_ms =
-			span(run_course_step(&lane->forward, "stop", name),
-				either(lane, "start", name), now,
-				&process->still_stopped);
+		process->paused_ms = time_down(lane, "pause", "resume", name,
+			now, &process->still_paused);
+		process->stopped_ms = time_down(lane, "stop", "start", name,
+			now, &process->still_stopped);
 		current_step(lane, name, process);
 	}
 	*ret_list = list;

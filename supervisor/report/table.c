@@ -56,9 +56,12 @@ static const char *stage_now(struct run_lane *lane)
 	const struct run_course *course = run_lane_course(lane);
 
 	for (unsigned i = 0; i < course->stage_count; i++)
-		for (unsigned j = 0; j < course->stage[i].step_count; j++)
-			if (course->stage[i].step[j].status != RUN_DONE)
+		for (unsigned j = 0; j < course->stage[i].step_count; j++) {
+			const struct run_step *step = &course->stage[i].step[j];
+
+			if (step->status != RUN_DONE || step->recheck)
 				return course->stage[i].kind;
+		}
 	return "the end";
 }
 

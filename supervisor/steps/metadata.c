@@ -39,9 +39,29 @@ static const struct run_step *save_of(const struct step_run *run)
 	return run_course_step(&run->lane->forward, "save", run->target->name);
 }
 
+/* May it have migrated what is there?  Once the link leads to it a reboot or a
+ * person may have started it without us. */
 static bool new_version_began(const struct step_run *run)
 {
-	return run_course_began(&run->lane->forward, "start");
+	const struct run_course *way = &run->lane->forward;
+	const struct target *link = targets_next(
+		run->env->targets, TARGET_LINK, run->target->lane, NULL);
+	struct link_seen seen;
+
+	if (run_course_began(way, "start"))
+		return true;
+	return run_course_began(way, "activate") &&
+	       !(link && link_read(&link->link, &seen, NULL) &&
+		       seen.kind == LINK_HOLD);
+}
+
+/* Of the copy, and of the metadata when they are the same. */
+static void see_digest(struct step_run *run, const json_t *result)
+{
+	step_see(run, "digest", json_string(text_of(result, "digest")));
+	step_see(run, "documents",
+		json_incref(json_object_get(result, "documents")));
+	step_see(run, "bytes", json_incref(json_object_get(result, "bytes")));
 }
 
 static void digest_is_saved(
@@ -60,10 +80,7 @@ static void digest_is_saved(
 			"the metadata has changed since it was copied");
 		return;
 	}
-	step_see(run, "digest", json_string(saved));
-	step_see(run, "documents",
-		json_incref(json_object_get(result, "documents")));
-	step_see(run, "bytes", json_incref(json_object_get(result, "bytes")));
+	see_digest(run, result);
 	step_saw(run, VIEW_REACHED, "%lld documents, %lld bytes",
 		(long long)json_integer_value(
 			json_object_get(result, "documents")),
@@ -88,6 +105,8 @@ static void copy_checked(void *arg, const json_t *result, const struct err *err)
 		return;
 	}
 	if (new_version_began(run)) {
+		/* Without the digest the way back could prove nothing. */
+		see_digest(run, result);
 		step_saw(run, VIEW_REACHED, "the copy is whole");
 		return;
 	}
@@ -102,7 +121,10 @@ bool see_saved(struct step_run *run, struct err *err)
 	const char *directory = text_of(run->past->saw, "directory");
 
 	if (!directory[0]) {
-		step_saw(run, VIEW_NOT_YET, "no copy yet");
+		/* Too late for one: what is there now may be migrated. */
+		step_saw(run,
+			new_version_began(run) ? VIEW_REACHED : VIEW_NOT_YET,
+			"no copy was made");
 		return true;
 	}
 	step_see(run, "directory", json_string(directory));
@@ -212,41 +234,148 @@ bool see_verified(struct step_run *run, struct err *err)
 	return ask(run, "summary", NULL, LOOK_MS, summed_up, err);
 }
 
-static void compared(struct step_run *run, const json_t *result,
-	const struct err *err, bool may_restore)
+static bool may_restore(const struct step_run *run)
 {
-	const char *saved = text_of(save_of(run)->saw, "digest");
-	struct err changed = {0};
+	return run->env->state->request_restore ||
+	       run->env->fleet->on_failure == FLEET_FAILURE_RESTORE ||
+	       json_is_true(json_object_get(run->stage->json, "restore"));
+}
 
-	if (err) {
-		step_saw_err(run, err);
-	} else if (!saved[0] || strcmp(text_of(result, "digest"), saved) == 0) {
-		step_saw(run, VIEW_REACHED, "it is what was saved");
-	} else if (may_restore) {
-		step_saw(run, VIEW_NOT_YET, "it differs from what was saved");
-	} else {
-		(void)err_set(&changed, ERR_DECIDE,
+/* Was this process seen RUNNING on the new version? */
+static bool ran_on_new(const struct run_lane *lane, const char *name)
+{
+	const struct run_step *start =
+		run_course_step(&lane->forward, "start", name);
+	const struct run_step *pause =
+		run_course_step(&lane->back, "pause", name);
+
+	return (start &&
+		       strcmp(text_of(start->saw, "state"), "RUNNING") == 0) ||
+	       (pause && pause->intents);
+}
+
+/* Why the saved copy is no longer true; false: it is. */
+static bool is_outdated(const struct step_run *run, struct err *err)
+{
+	const struct target *target = NULL;
+
+	if (!text_of(save_of(run)->saw, "digest")[0])
+		return !err_set(err, ERR_DECIDE,
+			"there is no good copy of the metadata, nobody can "
+			"tell whether the new version has changed it");
+	if (run->env->fleet->pause == FLEET_PAUSE_NEVER)
+		return !err_set(err, ERR_DECIDE,
+			"with pause: never the new version went on syncing: "
+			"the saved copy is no longer true");
+	if (run_course_began(&run->lane->forward, "resume"))
+		return !err_set(err, ERR_DECIDE,
+			"the sync ran on the new version since the copy was "
+			"made: it is no longer true");
+	while ((target = targets_next(run->env->targets, TARGET_PROCESS,
+			run->target->lane, target)))
+		if (ran_on_new(run->lane, target->name))
+			return !err_set(err, ERR_DECIDE,
+				"%s was RUNNING on the new version since the "
+				"copy was made: it is no longer true",
+				target->name);
+	return false;
+}
+
+static void changed(struct step_run *run)
+{
+	struct err why = {0}, err = {0};
+
+	if (is_outdated(run, &why))
+		(void)err_set(&err, ERR_DECIDE,
+			"the new version has changed it, the old one may not "
+			"understand it, and --restore-metadata would not help "
+			"(%.180s); go on with `syncup run`",
+			why.msg);
+	else
+		(void)err_set(&err, ERR_DECIDE,
 			"the new version has changed it, the old one may not "
 			"understand it; go on with `syncup run`, or give the "
 			"copy back with `syncup rollback --restore-metadata`");
-		step_blocked(run, &changed);
-	}
+	step_blocked(run, &err);
 }
 
+static bool is_what_was_saved(const struct step_run *run, const json_t *result)
+{
+	const char *saved = text_of(save_of(run)->saw, "digest");
+
+	return saved[0] && strcmp(text_of(result, "digest"), saved) == 0;
+}
+
+/* Asks one process of the lane after the other; memory says which.  Whoever
+ * is RUNNING writes to what the copy would replace. */
+static void phase_told(
+	void *arg, const struct sync_progress *progress, const struct err *err);
+
+static void ask_next_phase(struct step_run *run)
+{
+	json_int_t index =
+		json_integer_value(json_object_get(run->memory, "asked"));
+	const struct target *target = NULL;
+	struct err err = {0};
+
+	for (json_int_t i = 0; i <= index; i++) {
+		target = targets_next(run->env->targets, TARGET_PROCESS,
+			run->target->lane, target);
+		if (!target) {
+			step_saw(run, VIEW_REACHED,
+				"what was saved may be put back");
+			return;
+		}
+	}
+	if (!target->api->progress(run->env->http, &target->place,
+		    (int64_t)run->env->fleet->timeouts.api * 1000, phase_told,
+		    run, &run->call, &err))
+		step_cannot_look(run, &err);
+}
+
+static void phase_told(
+	void *arg, const struct sync_progress *progress, const struct err *err)
+{
+	struct step_run *run = arg;
+	json_t *asked = json_object_get(run->memory, "asked");
+	struct err runs = {0};
+
+	run->call = NULL;
+	if (err || progress->phase == SYNC_PHASE_PAUSED ||
+		progress->phase == SYNC_PHASE_IDLE) {
+		(void)json_integer_set(asked, json_integer_value(asked) + 1);
+		ask_next_phase(run);
+		return;
+	}
+	(void)err_set(&runs, ERR_DECIDE,
+		"a process is %s on the new version: the saved copy is no "
+		"longer true",
+		progress->phase_text);
+	step_blocked(run, &runs);
+}
+
+/* prove: may the lane turn?  With consent too, unless the copy is outdated:
+ * then it would end with everything stopped and no way on. */
 static void unchanged(void *arg, const json_t *result, const struct err *err)
 {
-	compared(arg, result, err, false);
+	struct step_run *run = arg;
+	struct err outdated = {0};
+
+	if (err)
+		step_saw_err(run, err);
+	else if (is_what_was_saved(run, result))
+		step_saw(run, VIEW_REACHED, "it is what was saved");
+	else if (!may_restore(run) || is_outdated(run, &outdated))
+		changed(run);
+	else
+		ask_next_phase(run);
 }
 
 bool see_unchanged(struct step_run *run, struct err *err)
 {
+	json_decref(run->memory);
+	run->memory = json_pack("{s:i}", "asked", 0);
 	return ask(run, "digest", NULL, LOOK_MS, unchanged, err);
-}
-
-static bool may_restore(const struct step_run *run)
-{
-	return run->env->state->request_restore ||
-	       json_is_true(json_object_get(run->stage->json, "restore"));
 }
 
 static void put_back_compared(
@@ -254,7 +383,14 @@ static void put_back_compared(
 {
 	struct step_run *run = arg;
 
-	compared(run, result, err, may_restore(run));
+	if (err)
+		step_saw_err(run, err);
+	else if (is_what_was_saved(run, result))
+		step_saw(run, VIEW_REACHED, "it is what was saved");
+	else if (may_restore(run))
+		step_saw(run, VIEW_NOT_YET, "it differs from what was saved");
+	else
+		changed(run);
 }
 
 bool see_put_back(struct step_run *run, struct err *err)
@@ -270,18 +406,10 @@ bool see_put_back(struct step_run *run, struct err *err)
 
 bool can_put_back(struct step_run *run, struct err *err)
 {
-	struct err cannot = {0};
+	struct err outdated = {0};
 
-	if (run->env->fleet->pause == FLEET_PAUSE_NEVER)
-		(void)err_set(&cannot, ERR_DECIDE,
-			"with pause: never the new version went on syncing: "
-			"the saved copy is no longer true");
-	else if (run_course_began(&run->lane->forward, "resume"))
-		(void)err_set(&cannot, ERR_DECIDE,
-			"the sync ran on the new version since the copy was "
-			"made: it is no longer true");
-	if (cannot.code) {
-		step_blocked(run, &cannot);
+	if (is_outdated(run, &outdated)) {
+		step_blocked(run, &outdated);
 		return true;
 	}
 	return see_all_gone(run, err);

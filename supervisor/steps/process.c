@@ -45,6 +45,39 @@ static bool is_the_one(const json_t *saw, const struct process_seen *seen)
 	       boot && strcmp(boot, seen->boot_id) == 0;
 }
 
+/* The stop, on whichever way, that gave this very process its signal; NULL
+ * if none did, or if nobody can tell because it has no pid for us. */
+static const struct run_stage *stop_of(
+	const struct step_run *run, const struct process_seen *seen)
+{
+	const struct run_course *const courses[] = {
+		&run->lane->forward, &run->lane->back};
+
+	for (size_t i = 0; seen->pid > 0 && i < 2; i++) {
+		const struct run_stage *stage =
+			run_course_stage(courses[i], "stop");
+		const struct run_step *step =
+			stage ? run_stage_step(stage, run->target->name) : NULL;
+
+		if (step && step->intents &&
+			step->failed_seq != step->intent_seq &&
+			is_the_one(step->saw, seen))
+			return stage;
+	}
+	return NULL;
+}
+
+/* It may still answer, and is about to end: never taken for one that runs,
+ * unless it ignored its signal for all the time that a stop may take. */
+static bool is_ending(
+	const struct step_run *run, const struct process_seen *seen)
+{
+	const struct run_stage *stop = stop_of(run, seen);
+
+	return stop && step_age_ms(run_stage_step(stop, run->target->name)) <
+			       stop->patience_s * 1000;
+}
+
 static bool was_killed(const struct step_run *run)
 {
 	const char *sent =
@@ -70,7 +103,11 @@ static void gone(void *arg, const struct process_seen *seen)
 	}
 	see_process(run, seen);
 	step_see(run, "signal", json_string("TERM"));
-	if (run->past->status != RUN_INTENT) {
+	if (run->past->status != RUN_INTENT && stop_of(run, seen)) {
+		step_saw(run, VIEW_UNKNOWN,
+			"pid %d had its stop signal before and still runs",
+			(int)seen->pid);
+	} else if (run->past->status != RUN_INTENT) {
 		step_saw(run, VIEW_NOT_YET, "pid %d runs", (int)seen->pid);
 	} else if (!is_the_one(run->past->saw, seen)) {
 		step_saw(run, VIEW_AGAIN,
@@ -227,7 +264,7 @@ static void up_phase(struct step_run *run, const struct sync_progress *progress)
 		step_saw(run, VIEW_FAILED,
 			"it stays IDLE: it did not find its sync's metadata");
 	} else {
-		step_saw(run, VIEW_NOT_YET,
+		step_saw(run, VIEW_UNKNOWN,
 			"it answers %s, waiting for its "
 			"sync",
 			progress->phase_text);
@@ -240,8 +277,9 @@ static void up_answered(
 	struct step_run *run = arg;
 	const char *id = run->target->config.id;
 
+	/* It runs: there is nothing to start, however long it takes. */
 	if (err)
-		step_saw(run, VIEW_NOT_YET,
+		step_saw(run, VIEW_UNKNOWN,
 			"it runs and does not answer yet (minutes are normal)");
 	else if (id[0] && progress->id[0] && strcmp(id, progress->id) != 0)
 		step_saw(run, VIEW_UNKNOWN,
@@ -256,7 +294,7 @@ static void right_version(struct step_run *run)
 	struct err err = {0};
 
 	if (!ask_progress(run, up_answered, &err))
-		step_saw_err(run, &err);
+		step_cannot_look(run, &err);
 }
 
 static void wrong_version(struct step_run *run, const char *what)
@@ -294,6 +332,7 @@ static void version_told(void *arg, const struct child_end *end)
 {
 	struct step_run *run = arg;
 
+	run->child = NULL;
 	if (end->timed_out || !WIFEXITED(end->status) ||
 		WEXITSTATUS(end->status) != 0)
 		step_saw(
@@ -332,13 +371,14 @@ static void up_gone(struct step_run *run, const struct process_seen *seen)
 {
 	bool spawned =
 		run->target->instance->spawn || !run->target->instance->command;
+	bool settled = step_intent_age_ms(run) >= run->stage->quiet_s * 1000;
 	char words[160];
 
 	if (run->past->status != RUN_INTENT) {
 		step_saw(run, VIEW_NOT_YET, "it does not run");
 	} else if (spawned && seen->attempt != run->past->intent_seq) {
 		step_saw(run, VIEW_AGAIN, "it was not started");
-	} else if (spawned || run->acted) {
+	} else if (spawned || settled) {
 		last_words(run, words, sizeof(words));
 		step_saw(run, VIEW_FAILED, "it ended at once%s%s",
 			words[0] ? ": " : "", words);
@@ -360,6 +400,12 @@ static void up(void *arg, const struct process_seen *seen)
 		up_gone(run, seen);
 		return;
 	}
+	if (is_ending(run, seen)) {
+		step_saw(run, VIEW_UNKNOWN,
+			"pid %d has its stop signal and is still ending",
+			(int)seen->pid);
+		return;
+	}
 	see_process(run, seen);
 	step_see(run, "attempt", json_integer((json_int_t)seen->attempt));
 	step_see(run, "proof", json_string(seen->exe_known ? "exe" : "link"));
@@ -368,7 +414,7 @@ static void up(void *arg, const struct process_seen *seen)
 		right_version(run);
 	else if (!child_work(run->env->base, tell_version, run, VERSION_MS,
 			 version_told, run, &run->child, &err))
-		step_saw_err(run, &err);
+		step_cannot_look(run, &err);
 }
 
 bool see_up(struct step_run *run, struct err *err)
@@ -420,7 +466,7 @@ static void one_is_gone(void *arg, const struct process_seen *seen)
 		(void)json_object_set_new(
 			run->memory, "looked_at", json_integer(index + 1));
 		if (!look_at_next(run, &err))
-			step_saw_err(run, &err);
+			step_cannot_look(run, &err);
 	}
 }
 

@@ -81,7 +81,18 @@ static bool leaving(const struct step_run *run)
 	return json_is_true(json_object_get(run->stage->json, "leaving"));
 }
 
-/* The API is silent.  A sync that was paused stays so when its process ends,
+/* The API is silent: does its process run? */
+static void look_at_silent(struct step_run *run, process_seen_fn *done)
+{
+	struct err err = {0};
+
+	run->call = NULL; /* it has ended */
+	if (!run->target->ops->observe(
+		    run->env->base, &run->target->process, done, run, &err))
+		step_cannot_look(run, &err);
+}
+
+/* A sync that was paused stays so when its process ends,
  * and on the way back a version that never answered has nothing to pause. */
 static void silent_process(void *arg, const struct process_seen *seen)
 {
@@ -116,12 +127,9 @@ static void paused(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
-	struct err look = {0};
 
 	if (err) {
-		if (!run->target->ops->observe(run->env->base,
-			    &run->target->process, silent_process, run, &look))
-			step_saw_err(run, &look);
+		look_at_silent(run, silent_process);
 		return;
 	}
 	if (blocked(run, progress))
@@ -179,13 +187,25 @@ static bool paused_by_us(const struct step_run *run)
 	       (back && back->intents && run_step_ours(back));
 }
 
+/* One that has ended (a reboot, a crash) has to be started first. */
+static void silent_resumed(void *arg, const struct process_seen *seen)
+{
+	struct step_run *run = arg;
+
+	if (seen->view == PROCESS_GONE)
+		step_saw(run, VIEW_UNDONE, "it does not run: %s", seen->why);
+	else
+		step_saw(run, VIEW_UNKNOWN,
+			"its API does not answer (minutes are normal)");
+}
+
 static void resumed(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 
 	if (err) {
-		step_saw_err(run, err);
+		look_at_silent(run, silent_resumed);
 		return;
 	}
 	if (blocked(run, progress))
@@ -234,25 +254,47 @@ static bool moved(
 		       progress->lag_s <= remembered(run, "lag") + 1);
 }
 
+static void no_movement(
+	struct step_run *run, enum step_view view, const char *waiting_for)
+{
+	int64_t most = (int64_t)run->env->fleet->timeouts.movement * 1000;
+
+	if (sys_boottime_ms() - remembered(run, "since") > most)
+		step_saw(run, VIEW_REACHED,
+			"warning: no movement was seen in %lld s",
+			(long long)most / 1000);
+	else
+		step_saw(run, view, "%s", waiting_for);
+}
+
+static void silent_watched(void *arg, const struct process_seen *seen)
+{
+	if (seen->view == PROCESS_GONE)
+		silent_resumed(arg, seen);
+	else
+		no_movement(arg, VIEW_UNKNOWN, "its API does not answer");
+}
+
 static void watched(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 	int64_t now = sys_boottime_ms();
-	int64_t since,
-		most = (int64_t)run->env->fleet->timeouts.movement * 1000;
 
 	if (!json_object_get(run->memory, "since")) {
 		json_decref(run->memory);
 		run->memory = json_pack("{s:I}", "since", (json_int_t)now);
 	}
-	since = remembered(run, "since");
-	if (!err && progress->phase != SYNC_PHASE_RUNNING) {
+	if (err) {
+		look_at_silent(run, silent_watched);
+		return;
+	}
+	if (progress->phase != SYNC_PHASE_RUNNING) {
 		step_saw(run, VIEW_REACHED, "warning: it is %s",
 			progress->phase_text);
 		return;
 	}
-	if (!err && !json_object_get(run->memory, "first")) {
+	if (!json_object_get(run->memory, "first")) {
 		(void)json_object_set_new(
 			run->memory, "first", json_integer(now));
 		(void)json_object_set_new(run->memory, "copied",
@@ -261,19 +303,12 @@ static void watched(
 			json_integer(progress->events_applied));
 		(void)json_object_set_new(
 			run->memory, "lag", json_integer(progress->lag_s));
-	} else if (!err && now - remembered(run, "first") >= MOVEMENT_GAP_MS &&
+	} else if (now - remembered(run, "first") >= MOVEMENT_GAP_MS &&
 		   moved(run, progress)) {
 		step_saw(run, VIEW_REACHED, "it moves");
 		return;
 	}
-	if (now - since > most)
-		step_saw(run, VIEW_REACHED,
-			"warning: no movement was seen in %lld s",
-			(long long)most / 1000);
-	else if (err)
-		step_saw_err(run, err);
-	else
-		step_saw(run, VIEW_NOT_YET, "RUNNING, waiting for movement");
+	no_movement(run, VIEW_NOT_YET, "RUNNING, waiting for movement");
 }
 
 bool see_movement(struct step_run *run, struct err *err)

@@ -26,29 +26,38 @@ fail() {
 	exit 1
 }
 
-pids_of_world() { # every process that has a path of this world among its arguments
-	local file pid
-	for file in $(grep -lazF -e "$W/" /proc/[0-9]*/cmdline 2>/dev/null); do
-		pid=${file#/proc/}
-		pid=${pid%/cmdline}
-		[ "$pid" = $$ ] || printf '%s\n' "$pid"
+pids_that() { # grep's arguments: processes whose arguments match
+	local pid
+	# shellcheck disable=SC2013 # the words are pids
+	for pid in $(grep -l "$@" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3); do
+		[ ! -d "/proc/$pid" ] || printf '%s\n' "$pid" # grep finds itself, too
 	done
 }
 
+pids_of_world() { # every process that has a path of this world among its arguments
+	pids_that -azF -e "$W/" | grep -vx $$ || true
+}
+
+none_is_left() { # ends every process of this world; true when they are gone
+	local pid
+	for pid in $(pids_of_world); do kill -KILL "$pid" 2>/dev/null || true; done
+	[ -z "$(pids_of_world)" ]
+}
+
 clean_up() {
-	local code=$? pid
+	local code=$?
 	trap - EXIT
 	canary || code=1
-	for pid in $(pids_of_world); do kill -KILL "$pid" 2>/dev/null || true; done
+	until_true 10 none_is_left || { printf 'FAIL: processes outlive the world\n' >&2; code=1; }
 	rm -f "${PORT_LOCKS[@]:-}"
-	[ "${KEEP:-}" ] && printf 'kept %s\n' "$W" >&2 || rm -rf "$W"
+	if [ "${KEEP:-}" ]; then printf 'kept %s\n' "$W" >&2; else rm -rf "$W"; fi
 	exit $code
 }
 
 # The password stands in the config files only: not in journals, logs, outputs,
 # states, argument lists.  Saved metadata and databases are not searched.
 canary() {
-	local found
+	local found pid
 	found=$(grep -rlF -e "$SECRET" -e "$SECRET_PLAIN" "$W" --include='*' \
 		--exclude-dir=source --exclude-dir=destination --exclude='*.conf' 2>/dev/null || true)
 	[ -z "$found" ] || { printf 'FAIL: the password is in %s\n' "$found" >&2; return 1; }
@@ -109,9 +118,9 @@ database() { # name [override.json]: a real database, its URI with a password in
 		${2:+--override "$2"} >"$W/out.$1" 2>&1 </dev/null &
 	disown
 	until_true 30 test -s "$W/$1.ready" || fail "the $1 database does not come up"
-	REPLY="mongodb://127.0.0.1:$REPLY/?appName=$SECRET_APP"
+	# With PLAIN it takes any password, so that there is one to be looked for.
+	REPLY="mongodb://sync:$SECRET@127.0.0.1:$REPLY/?authMechanism=PLAIN"
 }
-SECRET_APP=syncup-test
 
 # instance NAME [ID]: its own config; "-" as ID: no id
 instance() {
@@ -128,12 +137,13 @@ instance() {
 	behave "$name" '{}'
 }
 
-# behave NAME JSON: settings of the reference process, also while it runs
+# behave NAME JSON: settings of the reference process, also while it runs.  A
+# quiet sync's resume point moves often, so that nobody waits for movement.
 behave() {
 	local ids
 	ids=$(printf '%s\n' "${IDS[@]:-}" | jq -Rsc 'split("\n") | map(select(. != ""))')
 	jq -c --arg effects "$EFFECTS" --argjson ids "$ids" \
-		'{effects: $effects} + (if ($ids | length) > 1 then {instances: $ids} else {} end) + .' \
+		'{effects: $effects, noop_ms: 300} + (if ($ids | length) > 1 then {instances: $ids} else {} end) + .' \
 		<<<"$2" >"$W/$1.conf.refsync.new"
 	mv "$W/$1.conf.refsync.new" "$W/$1.conf.refsync"
 }
@@ -146,11 +156,12 @@ port_of() {
 	return 1
 }
 
-# unpack_version V: what a person had installed by hand, at $W/bin/mongosync
+# unpack_version V [DIR]: what a person had installed by hand, as DIR/mongosync
 unpack_version() {
-	tar -xzf "$DIST/mongosync-debian12-x86_64-$1.tgz" -C "$W" --strip-components=2 \
+	local dir=${2:-$W/bin}
+	mkdir -p "$dir"
+	tar -xzf "$DIST/mongosync-debian12-x86_64-$1.tgz" -C "$dir" --strip-components=2 \
 		--wildcards '*/bin/mongosync'
-	mv "$W/mongosync" "$W/bin/mongosync"
 }
 
 launch() { # NAME [executable]: as a person would by hand
@@ -167,6 +178,7 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
 wait_state() { until_true "${3:-30}" is_state "$1" "$2" || fail "$1 is $(state_of "$1"), not $2"; }
 
 # fleet [yaml lines...]: writes $W/fleet.yaml from what the world has
+# shellcheck disable=SC2120 # tests give them
 fleet() {
 	local name tarball=$DIST/mongosync-debian12-x86_64-$TO.tgz
 	{
@@ -208,10 +220,8 @@ running_version() { # what the very process executes
 	pid=$(pid_of "$1") && "/proc/$pid/exe" --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1
 }
 pid_of() {
-	local file pid
-	for file in $(grep -lzxF -e "$W/$1.conf" /proc/[0-9]*/cmdline 2>/dev/null); do
-		pid=${file#/proc/}
-		pid=${pid%/cmdline}
+	local pid
+	for pid in $(pids_that -zxF -e "$W/$1.conf"); do
 		case $(readlink "/proc/$pid/exe" 2>/dev/null) in
 		*/mongosync | *"/mongosync (deleted)" | */elsewhere) ;;
 		*) continue ;;
@@ -224,23 +234,34 @@ pid_of() {
 
 expect_version() { [ "$(running_version "$1")" = "$2" ] || fail "$1 runs $(running_version "$1"), not $2"; }
 
+# instances COUNT: shard0, shard1, ...; one alone has no id
+instances() {
+	local i
+	IDS=()
+	[ "$1" = 1 ] || for ((i = 0; i < $1; i++)); do IDS+=("shard$i"); done
+	for ((i = 0; i < $1; i++)); do
+		if [ "$1" = 1 ]; then instance shard0 -; else instance "shard$i"; fi
+	done
+}
+
 # simple_world MODE COUNT: so many instances, running FROM, RUNNING
 simple_world() {
-	local i
 	world "$1"
-	IDS=()
-	[ "$2" = 1 ] || for ((i = 0; i < $2; i++)); do IDS+=("shard$i"); done
-	for ((i = 0; i < $2; i++)); do
-		if [ "$2" = 1 ]; then instance shard0 -; else instance "shard$i"; fi
-	done
+	instances "$2"
 	unpack_version $FROM
 	start_all
 	fleet
 }
 
-start_all() {
+# shellcheck disable=SC2120 # tests give it
+start_all() { # [executable]
 	local name
-	for name in "${NAMES[@]}"; do launch "$name"; done
+	for name in "${NAMES[@]}"; do launch "$name" "$@"; done
+	start_syncs
+}
+
+start_syncs() { # by their APIs; returns when all are RUNNING
+	local name
 	for name in "${NAMES[@]}"; do wait_state "$name" IDLE; done
 	for name in "${NAMES[@]}"; do
 		api "$name" start '{"source":"cluster0","destination":"cluster1"}' | jq -e .success >/dev/null ||
@@ -249,28 +270,28 @@ start_all() {
 	for name in "${NAMES[@]}"; do wait_state "$name" RUNNING; done
 }
 
-expect_upgraded() { # every process on TO, RUNNING, touched once
-	local name
-	for name in "${NAMES[@]}"; do
+expect_running() { # version names...
+	local version=$1 name
+	shift
+	for name; do
 		wait_state "$name" RUNNING
-		expect_version "$name" $TO
+		expect_version "$name" "$version"
 	done
-	expect_effects 0 '.event == "panic" or .event == "crash"'
 	expect_no_claims
+}
+
+expect_upgraded() { # every process on TO, RUNNING
+	expect_running "$TO" "${NAMES[@]}"
+	expect_effects 0 '.event == "panic" or .event == "crash"'
 }
 
 expect_back() { # every process on FROM and RUNNING
-	local name
-	for name in "${NAMES[@]}"; do
-		wait_state "$name" RUNNING
-		expect_version "$name" $FROM
-	done
+	expect_running "$FROM" "${NAMES[@]}"
 	expect_effects 0 '.event == "panic" or .event == "crash"'
-	expect_no_claims
 }
 
 expect_no_claims() {
-	[ -z "$(find "$W/root/.syncup/claims" -type f 2>/dev/null)" ] || fail "claims are left"
+	[ -z "$(find "$W/root/.syncup/claims" -name '[!.]*.json' 2>/dev/null)" ] || fail "claims are left"
 }
 
 # die_at POINT: runs the supervisor, which dies by SIGKILL at that crash point
@@ -279,4 +300,41 @@ die_at() {
 	local code=0
 	{ SYNCUP_CRASH_ON=$1 "$SYNCUP" run "$W/fleet.yaml" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || code=$?; } 2>/dev/null
 	[ $code = 137 ] || fail "exit $code, it did not die at: $1"
+}
+
+# jq_journal FILTER: how many records of the run the jq filter takes
+jq_journal() {
+	cut -d' ' -f2- "$W/state/test/run.journal" 2>/dev/null | jq -sc "[.[] | select($1)] | length"
+}
+
+# scenario WHAT FUNCTION [ARGUMENT...]: in a subshell, for a world of its own;
+# up to AT_ONCE of them side by side.  What one says is printed when it has
+# ended.  scenarios_end waits for all of them, and fails if one did.
+AT_ONCE=${AT_ONCE:-2}
+declare -A SCENARIO=() # pid: what it shows
+SCENARIOS_FAILED=0
+scenario() {
+	local what=$1 out
+	shift
+	while [ ${#SCENARIO[@]} -ge "$AT_ONCE" ]; do scenario_end; done
+	mkdir -p "$BUILD/worlds"
+	out=$(mktemp "$BUILD/worlds/out.XXXXXX")
+	("$@") >"$out" 2>&1 &
+	SCENARIO[$!]="$out $what"
+}
+
+scenario_end() {
+	local pid code=0 out what
+	wait -n -p pid "${!SCENARIO[@]}" || code=$?
+	read -r out what <<<"${SCENARIO[$pid]}"
+	unset "SCENARIO[$pid]"
+	cat "$out" && rm -f "$out"
+	[ $code = 0 ] && return
+	printf 'FAIL: %s\n' "$what" >&2
+	SCENARIOS_FAILED=$((SCENARIOS_FAILED + 1))
+}
+
+scenarios_end() {
+	while [ ${#SCENARIO[@]} -gt 0 ]; do scenario_end; done
+	[ $SCENARIOS_FAILED = 0 ] || { printf 'FAIL: %s scenarios\n' $SCENARIOS_FAILED >&2; exit 1; }
 }

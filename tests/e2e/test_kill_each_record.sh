@@ -1,33 +1,163 @@
 #!/usr/bin/env bash
-# The supervisor dies at every record that it writes; the plain command again,
-# and the end is the same as without a death: nothing done twice, nobody left.
+# The supervisor dies where it writes, and where it acts; then the plain command
+# again, and the end is the same as without a death: nothing done twice, nobody
+# left behind.
+#
+# The places are the crash points of a test build.  A sample is taken that has
+# every name of them at least once: SEED=N takes the same again, FULL=1 all.
 . "$(dirname "$0")/lib.sh"
 
-lap() { # n: dies at crash point n; returns 1 when the run ended before it
-	local code=0
-	SYNCUP_CRASH_AT=$1 "$SYNCUP" run "$W/fleet.yaml" >"$W/out.syncup" 2>&1 </dev/null || code=$?
-	[ $code = 137 ]
+SEED=${SEED:-$RANDOM}
+AT_ONCE=$((AT_ONCE * 3)) # they mostly wait
+mkdir -p "$BUILD/worlds"
+KILLS=$(mktemp -d "$BUILD/worlds/kills.XXXXXX") # what the laps share
+trap 'rm -rf "$KILLS"' EXIT
+
+world_to_die_in() { # version to upgrade to
+	simple_world light 2
+	TO=$1
+	fleet
+	# A stop that may have been sent is not repeated before its patience is out.
+	sed -i 's/ stop: 20/ stop: 4/; s/movement: 10/movement: 1/' "$W/fleet.yaml"
+	# It is the supervisor that dies, and what it forked; not its helper.
+	printf '#!/bin/sh\nunset SYNCUP_CRASH_AT SYNCUP_CRASH_ON SYNCUP_CRASH_LOG\nexec "%s"\n' \
+		"$SYNCUP_HELPER" >"$W/helper"
+	chmod 700 "$W/helper"
+	SYNCUP_HELPER=$W/helper
 }
 
-n=${FIRST:-1} step=${STEP:-7} laps=0
-while :; do
-	(
-		simple_world light 2
-		lap "$n" || exit 77
-		syncup run "$W/fleet.yaml"
-		expect_code 0 "the plain command after a death at $n"
-		expect_upgraded
-		expect_effects 2 '.event == "signal"'
-		expect_effects 1 '.event == "migrated"'
-		# A pause or resume whose answer was lost may be sent again, once.
-		[ "$(effects '.path? == "/api/v1/pause"')" -le 3 ] || fail "paused too often"
-		[ "$(effects '.event == "paused"')" = 2 ] || fail "paused twice"
-		[ "$(effects '.event == "started" and .version == "1.13.0"')" = 2 ] || fail "started twice"
-		"$SYNCUP" journal verify "$W/fleet.yaml" >/dev/null || fail "the journal does not verify"
-	) && code=0 || code=$?
-	[ $code = 77 ] && break
-	[ $code = 0 ] || { printf 'FAIL: crash point %s\n' "$n" >&2; exit 1; }
-	laps=$((laps + 1)) n=$((n + step))
+undisturbed() { # version, exit code, name for what it leaves in $KILLS
+	world_to_die_in "$1"
+	SYNCUP_CRASH_LOG=$KILLS/$3.points syncup run "$W/fleet.yaml"
+	expect_code "$2" "an undisturbed run"
+	remains >"$KILLS/$3.remains"
+}
+
+# What lies there in the end, but for names that differ from run to run.  What
+# a death may leave beside it is harmless: the journal before the last
+# continuation, temporary files, a hold that nothing points to, and, on the way
+# back, the note of a link that is none any more.
+remains() { # [what else is harmless]
+	(cd "$W" && find root state bin -printf '%y %p %l\n') |
+		sed -E "s,$W,,; s/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}(-test-[0-9]+)?/RUN/
+			s,(links/)[0-9a-f]{16},\1LINK," |
+		grep -vE "/run\.journal\.prev |/\.[^/]*\.tmp-[0-9a-f]{8} |/\.hold-RUN${1:+|$1}" | sort -u
+}
+
+# die AT number | die ON name: the supervisor dies there.  If it is a child of it
+# that comes there, both die, as by a loss of power.  False: it never came there.
+die() {
+	local code=0 pid pattern="^$2 "
+	[ "$1" = AT ] || pattern="^[0-9]+ $2\$"
+	rm -f "$W/points"
+	env "SYNCUP_CRASH_$1=$2" SYNCUP_CRASH_LOG="$W/points" "$SYNCUP" run "$W/fleet.yaml" \
+		>"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null &
+	pid=$!
+	{
+		while kill -0 $pid; do
+			if grep -qsE "$pattern" "$W/points"; then kill -KILL $pid || true; fi
+			sleep 0.1
+		done
+		wait $pid || code=$?
+	} 2>/dev/null
+	grep -sE "$pattern" "$W/points" | cut -d' ' -f2- >>"$KILLS/died" || return 1
+	[ $code = 137 ] || fail "exit $code, it did not die at: $2"
+}
+
+# What happened to each process, by its own account.
+expect_history() { # paused, signals, starts of FROM, resumed, starts of TO
+	jq -sce --arg from "$FROM" --arg to "$TO" --argjson expected "[$(IFS=,; printf '%s' "$*")]" '
+		def count(f): map(select(f)) | length;
+		group_by(.id) | map([count(.event == "paused"), count(.event == "signal"),
+			count(.event == "started" and .version == $from), count(.event == "resumed"),
+			count(.event == "started" and .version == $to)]) |
+		., (length == 2 and all(.[]; .[:($expected | length)] == $expected))' \
+		"$EFFECTS" >"$W/out.history" || fail "not $* for each process, but $(head -n 1 "$W/out.history")"
+}
+
+expect_same_end() { # name of the undisturbed run, [what else is harmless]
+	"$SYNCUP" journal verify "$W/fleet.yaml" >/dev/null || fail "the journal does not verify"
+	remains "${2:-}" | diff "$KILLS/$1.remains" - >"$W/out.diff" || fail "something else is left"
+}
+
+forward_again() {
+	syncup run "$W/fleet.yaml"
+	expect_code 0 "the plain command again"
+	expect_upgraded
+	expect_history 1 1 1 1 1
+	expect_effects 1 '.event == "migrated"'
+	# A request whose answer was lost may be sent again.
+	jq -se '[.[] | select(.method == "POST") | [.id, .path]] | group_by(.) | all(.[]; length <= 2)' \
+		"$EFFECTS" >/dev/null || fail "asked more than twice"
+	expect_same_end forward
+}
+
+# The last numbers may not be reached: their names are taken care of below.
+forward_lap() { # AT number or ON name
+	world_to_die_in 1.13.0
+	die "$1" "$2" || true
+	forward_again
+}
+
+double_lap() { # name, then a number in the recovery
+	world_to_die_in 1.13.0
+	die ON "$1" || fail "it never came to: $1"
+	die AT "$2" || fail "its recovery never came to point $2"
+	forward_again
+}
+
+back_lap() { # AT number or ON name
+	world_to_die_in 1.14.0
+	die "$1" "$2" || true
+	syncup run "$W/fleet.yaml"
+	expect_code 9 "the plain command again, on the way back"
+	expect_back
+	expect_history 1 1 2 1
+	expect_effects 0 '.event == "migrated"'
+	expect_same_end back links/LINK
+}
+
+# One number for each name; which of its occurrences, the seed decides.
+sample() {
+	awk -v seed="$SEED" '{ n = $1; sub(/^[0-9]+ /, ""); at[$0, count[$0]++] = n }
+		END { for (name in count) print at[name, seed % count[name]] }' "$1" | sort -n
+}
+
+names() { cut -d' ' -f2- "$1" | sort -u; }
+
+scenario "an upgrade without deaths" undisturbed 1.13.0 0 forward
+scenario "a way back without deaths" undisturbed 1.14.0 9 back
+scenarios_end
+
+# The way back begins with the second hold.
+awk '/before hold/ { holds++ } holds == 2' "$KILLS/back.points" >"$KILLS/back.half"
+
+if [ "${FULL:-}" ]; then
+	numbers=$(cut -d' ' -f1 "$KILLS/forward.points" | sort -nu)
+	back_numbers=$(cut -d' ' -f1 "$KILLS/back.half" | sort -nu)
+else
+	numbers=$(sample "$KILLS/forward.points")
+	back_numbers=$(sample "$KILLS/back.half" | awk -v seed="$SEED" 'NR % 8 == seed % 8')
+fi
+for n in $numbers; do scenario "killed at point $n" forward_lap AT "$n"; done
+for n in $back_numbers; do scenario "killed at point $n, on the way back" back_lap AT "$n"; done
+for name in "before restore" "after restore" "before unadopt" "after unadopt"; do
+	scenario "killed at: $name" back_lap ON "$name"
 done
-[ $laps -gt 5 ] || { printf 'FAIL: only %s laps\n' $laps >&2; exit 1; }
-printf 'laps=%s last_point=%s\n' $laps $n
+
+# The recovery dies, too.
+for name in "before pause" "after stop" "answer save" "after start" "before resume"; do
+	n=$((1 + (SEED + ${#name} * 7) % 30))
+	scenario "killed at: $name, then at point $n of the recovery" double_lap "$name" $n
+done
+scenarios_end
+
+# Numbers shift a little from run to run: what was missed is taken by name.
+names "$KILLS/forward.points" | grep -vxFf "$KILLS/died" >"$KILLS/missed" || true
+while read -r name; do
+	scenario "killed at: $name" forward_lap ON "$name"
+done <"$KILLS/missed"
+scenarios_end
+! names "$KILLS/forward.points" | grep -vxFf "$KILLS/died" || { printf "FAIL: no death there\n" >&2; exit 1; }
+printf 'seed=%s points=%s names=%s deaths=%s\n' "$SEED" "$(wc -l <"$KILLS/forward.points")" \
+	"$(names "$KILLS/forward.points" | wc -l)" "$(wc -l <"$KILLS/died")"

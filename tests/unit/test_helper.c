@@ -17,6 +17,7 @@ static void test_helpers_ask_passes_members_and_gets_the_result(void **state)
 		json_pack("{s:s, s:s}", "op", "echo", "word", "h\u00e9"),
 		PLENTY_MS);
 	wait_for(&asked);
+	assert_non_null(asked.result);
 	assert_string_equal(
 		json_string_value(json_object_get(asked.result, "word")),
 		"h\u00e9");
@@ -154,6 +155,40 @@ static void test_helpers_ask_kills_a_helper_that_talks_too_much(void **state)
 	}
 }
 
+static void end_loop(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)event_base_loopbreak(arg);
+}
+
+static void run_loop_for(struct event_base *base, long ms)
+{
+	const struct timeval tv = {.tv_usec = ms * 1000};
+
+	assert_int_equal(
+		event_base_once(base, -1, EV_TIMEOUT, end_loop, base, &tv), 0);
+	(void)event_base_dispatch(base);
+}
+
+static void test_helpers_ask_forgets_the_deadline_of_the_past(void **state)
+{
+	static const char *const ops[] = {"echo", "exit 3", "garbage"};
+	struct world *world = *state;
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		struct asked asked;
+		int answers;
+
+		ask(&asked, world, ops[i], SHORT_MS);
+		wait_for(&asked);
+		answers = world->answers;
+		run_loop_for(world->base, 2 * SHORT_MS);
+		assert_int_equal(world->answers, answers);
+		done_with(&asked);
+	}
+}
+
 static void test_helpers_ask_says_how_a_helper_ended(void **state)
 {
 	expect_failure(*state, "exit 3", PLENTY_MS, ERR_AGAIN, "exit status 3");
@@ -260,6 +295,8 @@ int main(void)
 			test_helpers_ask_refuses_a_code_it_does_not_know),
 		helper_world_test(
 			test_helpers_ask_kills_a_helper_that_talks_too_much),
+		helper_world_test(
+			test_helpers_ask_forgets_the_deadline_of_the_past),
 		helper_world_test(test_helpers_ask_says_how_a_helper_ended),
 		helper_world_test(
 			test_helpers_ask_kills_a_helper_that_closes_its_end),

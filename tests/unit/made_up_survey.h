@@ -1,0 +1,151 @@
+/*
+ * made_up_survey.h - what a survey would see of a fleet that is quite well:
+ * instances "a", "b" ... RUNNING 1.12.0, started through a link into versions/,
+ * to be brought to 1.13.0.  A test then spoils what it is about.
+ */
+#ifndef TESTS_UNIT_MADE_UP_SURVEY_H
+#define TESTS_UNIT_MADE_UP_SURVEY_H
+
+#include "supervisor/plan/survey.h"
+
+#include "scratch.h"
+
+#define MADE_UP_FROM "1.12.0"
+#define MADE_UP_TO "1.13.0"
+#define MADE_UP_SHA                                                            \
+	"1111111111111111111111111111111111111111111111111111111111111111"
+
+/* The fleet file as JSON, for a test to change before it is read. */
+static inline json_t *made_up_fleet(unsigned count)
+{
+	json_t *fleet = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s, s:[]}", "name",
+		"shop", "version", MADE_UP_TO, "artifact", "file",
+		"/srv/mongosync.tgz", "sha256", MADE_UP_SHA, "install_root",
+		"/opt/mongosync", "instances");
+	json_t *list = json_object_get(fleet, "instances");
+
+	assert_non_null(fleet);
+	for (unsigned i = 0; i < count; i++)
+		(void)json_array_append_new(list,
+			json_pack("{s:o, s:o}", "name",
+				json_sprintf("%c", 'a' + (int)i), "config",
+				json_sprintf("/etc/%c.yaml", 'a' + (int)i)));
+	return fleet;
+}
+
+/* Sets a key of the instance with that index. */
+static inline void made_up_instance_set(
+	json_t *fleet, unsigned index, const char *key, json_t *value)
+{
+	json_t *list = json_object_get(fleet, "instances");
+
+	assert_int_equal(
+		json_object_set_new(json_array_get(list, index), key, value),
+		0);
+}
+
+static inline struct seen_cluster *made_up_cluster(
+	struct survey *survey, unsigned index, const char *identity)
+{
+	struct seen_cluster *cluster = &survey->cluster[index];
+
+	if (survey->cluster_count <= index)
+		survey->cluster_count = index + 1;
+	cluster->via = survey->instance[0].instance->name;
+	cluster->proved = true;
+	(void)snprintf(
+		cluster->identity, sizeof(cluster->identity), "%s", identity);
+	return cluster;
+}
+
+static inline void made_up_instance(struct seen_instance *seen, unsigned index)
+{
+	seen->config.port = (uint16_t)(27182 + index);
+	seen->process.view = PROCESS_RUNNING;
+	seen->process.pid = (pid_t)(1000 + index);
+	seen->process.start_ticks = 5000 + index;
+	(void)snprintf(seen->version, sizeof(seen->version), MADE_UP_FROM);
+	seen->version_proof = "exe";
+	seen->progress.phase = SYNC_PHASE_RUNNING;
+	(void)snprintf(seen->progress.phase_text,
+		sizeof(seen->progress.phase_text), "RUNNING");
+	(void)snprintf(seen->progress.coordinator,
+		sizeof(seen->progress.coordinator), "a");
+	seen->progress.lag_s = 3;
+}
+
+/* fleet is stolen.  One cluster; as many shards as instances. */
+static inline void made_up_survey(struct survey *survey, json_t *fleet)
+{
+	struct fleet *read = NULL;
+	struct seen_cluster *cluster;
+	json_t *instances = json_array(), *shards = json_array();
+	struct err err = {0};
+
+	if (!fleet_from_json(fleet, &read, &err))
+		fail_msg("%s", err.msg);
+	json_decref(fleet);
+	*survey = (struct survey){.fleet = read};
+	survey->instance_count = read->instance_count;
+	survey->instance =
+		calloc(read->instance_count + 1, sizeof(*survey->instance));
+	survey->cluster =
+		calloc(read->instance_count + 1, sizeof(*survey->cluster));
+	assert_non_null(survey->instance);
+	assert_non_null(survey->cluster);
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		struct seen_instance *seen = &survey->instance[i];
+		const char *id = read->instance[i].name;
+
+		seen->instance = &read->instance[i];
+		made_up_instance(seen, i);
+		if (survey->instance_count == 1)
+			id = "coordinator"; /* as the metadata calls it */
+		else
+			(void)snprintf(seen->config.id, sizeof(seen->config.id),
+				"%s", id);
+		(void)snprintf(
+			seen->progress.id, sizeof(seen->progress.id), "%s", id);
+		(void)json_array_append_new(instances,
+			json_pack("{s:s, s:s}", "id", id, "last_event", "7.1"));
+		(void)json_array_append_new(shards, json_string(id));
+	}
+	cluster = made_up_cluster(survey, 0, "cluster:aa");
+	cluster->sharded = survey->instance_count > 1;
+	cluster->shards = shards;
+	cluster->summary = json_pack("{s:b, s:b, s:o}", "found", 1,
+		"recognised", 1, "instances", instances);
+	(void)snprintf(survey->artifact.version,
+		sizeof(survey->artifact.version), MADE_UP_TO);
+	(void)snprintf(survey->artifact.sha256, sizeof(survey->artifact.sha256),
+		MADE_UP_SHA);
+	survey->artifact.files = 3;
+	survey->artifact.bytes = 5u << 20;
+}
+
+/* Lanes, with links as they are after an earlier upgrade. */
+static inline void made_up_group(struct survey *survey)
+{
+	struct err err = {0};
+
+	if (!survey_group(survey, &err))
+		fail_msg("%s", err.msg);
+	for (unsigned i = 0; i < survey->lane_count; i++) {
+		struct seen_lane *lane = &survey->lane[i];
+
+		lane->kept = true;
+		lane->link.kind = LINK_VERSION;
+		(void)snprintf(lane->link.version, sizeof(lane->link.version),
+			"%s", lane->from);
+	}
+}
+
+static inline void made_up_survey_done(struct survey *survey)
+{
+	struct fleet *fleet = (struct fleet *)(uintptr_t)survey->fleet;
+
+	survey_done(survey);
+	fleet_free(fleet);
+}
+
+#endif
