@@ -7,6 +7,7 @@
 #include "supervisor/engine/step.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -43,7 +44,10 @@ void step_blocked(struct step_run *run, const struct err *err)
 
 void step_saw_err(struct step_run *run, const struct err *err)
 {
-	if (err->code == ERR_AGAIN)
+	/* Without a descriptor we are blind, whatever it was to be opened. */
+	bool blind = err->sys == EMFILE || err->sys == ENFILE;
+
+	if (err->code == ERR_AGAIN || blind)
 		step_saw(run, VIEW_UNKNOWN, "%s", err->msg);
 	else if (err->code == ERR_STEP)
 		step_saw(run, VIEW_FAILED, "%s", err->msg);

@@ -149,13 +149,21 @@ static json_t *process_target(
 		seen_argv(survey, seen));
 }
 
+/* A lane that runs the version already is left alone: after one lane turned
+ * back and another did not, only the first is tried again. */
+static bool is_there(const struct survey *survey, unsigned lane)
+{
+	return strcmp(survey->lane[lane].from, survey->fleet->version) == 0;
+}
+
 static json_t *targets(const struct survey *survey)
 {
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < survey->instance_count; i++)
-		(void)json_array_append_new(
-			list, process_target(survey, &survey->instance[i]));
+		if (!is_there(survey, survey->instance[i].lane))
+			(void)json_array_append_new(list,
+				process_target(survey, &survey->instance[i]));
 	(void)json_array_append_new(list,
 		json_pack("{s:s, s:s}", "name", "host:local", "type", "host"));
 	for (unsigned i = 0; i < survey->lane_count; i++) {
@@ -165,6 +173,8 @@ static json_t *targets(const struct survey *survey)
 		const struct seen_instance *first =
 			&survey->instance[lane->first];
 
+		if (is_there(survey, i))
+			continue;
 		(void)json_array_append_new(list,
 			json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s}", "name",
 				json_sprintf("link:%s", lane->name), "type",
@@ -191,7 +201,9 @@ static json_t *forward(const struct survey *survey)
 	json_t *lanes = json_array();
 
 	for (unsigned i = 0; i < survey->lane_count; i++)
-		(void)json_array_append_new(lanes, forward_lane(survey, i));
+		if (!is_there(survey, i))
+			(void)json_array_append_new(
+				lanes, forward_lane(survey, i));
 	return json_pack("{s:s, s:{s:s}, s:o, s:{s:s, s:s, s:I}, s:o, s:o}",
 		"procedure", "mongosync", "goal", "version",
 		survey->fleet->version, "fleet", fleet_to_json(survey->fleet),

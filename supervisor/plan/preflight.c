@@ -239,6 +239,15 @@ static void check_start(struct survey *survey, struct seen_instance *seen)
 		fix(finding, "set link: to the path it is started by, or "
 			     "leave argv: out");
 	}
+	if (seen->differs[0]) {
+		finding = add(survey, FINDING_WARNING, "start", name);
+		say(finding,
+			"it will be started otherwise than it runs now: "
+			"%.340s",
+			seen->differs);
+		fix(finding, "if that matters: spawn: {argv, directory, "
+			     "environment_file, nofile} in the fleet file");
+	}
 	json_decref(argv);
 }
 
@@ -272,6 +281,19 @@ static void lacks(struct survey *survey, const struct seen_lane *lane,
 	if (!assumed)
 		fix(finding, "add that instance to the fleet file; if it is "
 			     "truly gone: lane_complete: assumed");
+}
+
+static bool has_sync(const struct survey *survey, unsigned lane)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		const struct seen_instance *seen = &survey->instance[i];
+
+		if (seen->lane == lane &&
+			(seen->progress.phase == SYNC_PHASE_RUNNING ||
+				seen->progress.phase == SYNC_PHASE_PAUSED))
+			return true;
+	}
+	return false;
 }
 
 static void check_complete(struct survey *survey, unsigned index)
@@ -315,6 +337,22 @@ static void check_complete(struct survey *survey, unsigned index)
 		finding = add(survey, FINDING_WARNING, "complete", lane->name);
 		say(finding, "unproven: the metadata has a form that this "
 			     "syncup does not know");
+		return;
+	}
+	if (!json_is_true(json_object_get(cluster->summary, "found")) &&
+		has_sync(survey, index)) {
+		finding = add(survey,
+			survey->fleet->lane_complete == FLEET_COMPLETE_ASSUMED
+				? FINDING_WARNING
+				: FINDING_REFUSAL,
+			"complete", lane->name);
+		say(finding, "its sync is under way, but no metadata of it is "
+			     "found on the destination: it could not be "
+			     "saved");
+		fix(finding,
+			"check cluster1 in the file of %s; if you know "
+			"better: lane_complete: assumed",
+			cluster->via);
 		return;
 	}
 	finding = add(survey, FINDING_PASS, "complete", lane->name);

@@ -10,6 +10,7 @@
 #include "supervisor/engine/child.h"
 #include "supervisor/engine/helper.h"
 #include "supervisor/plan/target.h"
+#include "supervisor/process/compare.h"
 
 enum {
 	HELPER_MS = 60000,
@@ -213,10 +214,15 @@ static void process_seen(void *arg, const struct process_seen *process)
 	struct ask *ask = arg;
 	struct seen_instance *seen = ask->instance;
 	struct looking *looking = ask->looking;
+	const struct process_spec spec = target_process_spec(
+		seen->instance, &seen->config, seen->run_file);
 	struct ask *version;
 	struct child *child;
 
 	seen->process = *process;
+	if (process->view == PROCESS_RUNNING && process->pid > 0)
+		process_compare(&spec, process->pid, seen->differs,
+			sizeof(seen->differs));
 	if (process->view == PROCESS_RUNNING && process->pid > 0 &&
 		process->exe_known) {
 		version = expect(looking, seen, NULL, "version");

@@ -31,6 +31,7 @@ struct seen_instance {
 	unsigned cluster; /* index of its destination */
 	unsigned lane; /* index, once grouped */
 	struct claim claim; /* run[0] == 0: unclaimed */
+	char differs[400]; /* how a start by us differs from what runs, or "" */
 };
 
 struct seen_cluster { /* a destination, and the source of the same instances */

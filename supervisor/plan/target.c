@@ -123,6 +123,12 @@ static bool make_process(
 		target->instance, &target->config, target->run_file);
 	if (target->instance->spawn)
 		target->process.argv = planned_argv(target->json);
+	/* What a start command's daemon says goes where spawn puts it. */
+	if (!target->process.output) {
+		(void)snprintf(leaf, sizeof(leaf), "%s.out", target->name);
+		target->output = fleet_state_path(fleet, leaf);
+		target->process.output = target->output;
+	}
 	target->api = sync_api_find(fleet->procedure);
 	target->ops = process_ops_find(target->process.backend);
 	target->place.host = "127.0.0.1";
@@ -204,6 +210,7 @@ void targets_done(struct targets *targets)
 			free_argv(target->process.argv);
 		instance_config_done(&target->config);
 		free(target->run_file);
+		free(target->output);
 	}
 	free(targets->item);
 	memset(targets, 0, sizeof(*targets));

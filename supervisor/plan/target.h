@@ -39,7 +39,7 @@ struct target {
 	struct instance_config config;
 	enum sync_phase was; /* before the run */
 	const char *from; /* version before the run */
-	char *run_file;
+	char *run_file, *output;
 
 	/* link */
 	struct link_spec link;

@@ -20,8 +20,8 @@ while :; do
 		[ ! -L "$W/bin/mongosync" ] || fail "the adopted path was not given back"
 		"$SYNCUP" journal verify "$W/fleet.yaml" >/dev/null || fail "the journal does not verify"
 	) && code=0 || code=$?
-	[ $code = 77 ] && break
-	[ $code = 0 ] || { printf 'FAIL: crash point %s\n' "$n" >&2; exit 1; }
+	[ "$code" = 77 ] && break
+	[ "$code" = 0 ] || { printf 'FAIL: crash point %s\n' "$n" >&2; exit 1; }
 	laps=$((laps + 1)) n=$((n + step))
 done
 [ $laps -gt 3 ] || { printf 'FAIL: only %s laps\n' $laps >&2; exit 1; }

@@ -6,7 +6,7 @@
 reboot() {
 	local name pid
 	for name in "${NAMES[@]}"; do
-		pid=$(pid_of "$name") && kill -KILL "$pid" || true
+		! pid=$(pid_of "$name") || kill -KILL "$pid"
 		until_true 10 eval "! pid_of $name >/dev/null" || fail "$name does not die"
 	done
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Commands that take their time: what is under way ends before the lane turns.
+# shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
 
 commands() { # start, stop and status of shard0; start returns before it is up

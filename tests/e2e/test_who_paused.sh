@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Whose pause is it?  Only ours is undone.
+# shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
 
 # Our pause was refused, then a person paused: it stays paused.

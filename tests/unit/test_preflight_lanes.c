@@ -40,6 +40,41 @@ static void test_check_complete_one_instance_for_all_shards(void **state)
 	assert_int_equal(survey_refused(survey), ERR_NONE);
 }
 
+static void test_check_complete_sync_without_metadata(void **state)
+{
+	struct survey *survey = *state;
+
+	json_decref(survey->cluster[0].summary);
+	survey->cluster[0].summary = json_pack("{s:b}", "found", 0);
+	assert_refuses(survey, "complete", "shop", "no metadata of it is found",
+		ERR_CONFIG);
+}
+
+static void test_check_complete_idle_without_metadata(void **state)
+{
+	struct survey *survey = *state;
+
+	json_decref(survey->cluster[0].summary);
+	survey->cluster[0].summary = json_pack("{s:b}", "found", 0);
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		survey->instance[i].progress.phase = SYNC_PHASE_IDLE;
+	check(survey);
+	assert_non_null(find(survey, FINDING_PASS, "complete", "shop"));
+	assert_int_equal(survey_refused(survey), ERR_NONE);
+}
+
+static void test_check_start_otherwise_than_it_runs(void **state)
+{
+	struct survey *survey = *state;
+
+	(void)snprintf(survey->instance[1].differs,
+		sizeof(survey->instance[1].differs), "working directory /a");
+	assert_warns(survey, "start", survey->instance[1].instance->name,
+		"working directory /a");
+	assert_null(find(survey, FINDING_WARNING, "start",
+		survey->instance[0].instance->name));
+}
+
 static void test_check_complete_assumed_by_the_operator(void **state)
 {
 	json_t *fleet = made_up_fleet(2);
@@ -185,7 +220,8 @@ static void test_check_link_shared_by_two_lanes(void **state)
 	/* Each cluster's metadata names its own instance only. */
 	(void)json_array_remove(
 		json_object_get(survey->cluster[0].summary, "instances"), 1);
-	survey->cluster[1].summary = json_pack("{s:b}", "found", 0);
+	survey->cluster[1].summary =
+		json_pack("{s:b, s:b}", "found", 1, "recognised", 1);
 	made_up_group(survey);
 	assert_refuses(survey, "link", "b",
 		"lane a is started through the same link", ERR_CONFIG);
@@ -290,6 +326,9 @@ int main(void)
 		IN_SURVEY(test_check_complete_metadata_names_a_stranger),
 		IN_SURVEY(test_check_complete_a_shard_without_an_instance),
 		IN_SURVEY(test_check_complete_one_instance_for_all_shards),
+		IN_SURVEY(test_check_complete_sync_without_metadata),
+		IN_SURVEY(test_check_complete_idle_without_metadata),
+		IN_SURVEY(test_check_start_otherwise_than_it_runs),
 		IN_SURVEY(test_check_complete_assumed_by_the_operator),
 		IN_SURVEY(test_check_complete_without_a_look),
 		IN_SURVEY(test_check_complete_in_an_unknown_format),

@@ -189,6 +189,41 @@ static void take_two_lanes(struct survey *survey)
 	made_up_group(survey);
 }
 
+static const json_t *target_of(const json_t *plan, const char *name)
+{
+	json_t *target;
+	size_t i;
+
+	json_array_foreach (json_object_get(plan, "targets"), i, target)
+		if (strcmp(json_string_value(json_object_get(target, "name")),
+			    name) == 0)
+			return target;
+	fail_msg("the plan has no target %s", name);
+	return NULL;
+}
+
+static void test_forward_leaves_out_a_lane_that_is_there(void **state)
+{
+	struct survey survey;
+	json_t *plan, *lanes;
+
+	(void)state;
+	take_two_lanes(&survey);
+	(void)snprintf(survey.instance[1].version, VERSION_MAX, "%s",
+		survey.fleet->version);
+	made_up_group(&survey);
+	plan = mongosync()->forward(&survey);
+	lanes = json_object_get(plan, "lanes");
+	assert_int_equal(json_array_size(lanes), 1);
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(lanes, 0), "name")),
+		"a");
+	assert_null(target_of(plan, "b"));
+	assert_null(target_of(plan, "link:b"));
+	json_decref(plan);
+	made_up_survey_done(&survey);
+}
+
 static void test_forward_two_lanes_side_by_side(void **state)
 {
 	struct survey survey;
@@ -237,19 +272,6 @@ static void test_forward_two_lanes_side_by_side(void **state)
 		"\"from\":\"1.11.0\"}");
 	json_decref(plan);
 	made_up_survey_done(&survey);
-}
-
-static const json_t *target_of(const json_t *plan, const char *name)
-{
-	json_t *target;
-	size_t i;
-
-	json_array_foreach (json_object_get(plan, "targets"), i, target)
-		if (strcmp(json_string_value(json_object_get(target, "name")),
-			    name) == 0)
-			return target;
-	fail_msg("the plan has no target %s", name);
-	return NULL;
 }
 
 /* What a run is continued from: nothing is looked up again later. */
@@ -391,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_forward_all_paused_already),
 		cmocka_unit_test(test_forward_pause_never),
 		cmocka_unit_test(test_forward_adopts_before_the_first_pause),
+		cmocka_unit_test(test_forward_leaves_out_a_lane_that_is_there),
 		cmocka_unit_test(test_forward_two_lanes_side_by_side),
 		cmocka_unit_test(test_forward_freezes_what_each_target_is),
 		cmocka_unit_test(test_forward_freezes_fleet_and_artifact),
