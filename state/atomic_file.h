@@ -25,8 +25,8 @@ bool atomic_file_read(const char *path, size_t max, char **ret_data,
 	size_t *ret_len, struct err *err) WARN_UNUSED;
 /* Makes a symlink at path with this text, replacing what was there by rename;
  * durable on return. */
-bool atomic_symlink(const char *text, const char *path,
-	struct err *err) WARN_UNUSED;
+bool atomic_symlink(
+	const char *text, const char *path, struct err *err) WARN_UNUSED;
 /* fsync of the directory that holds path. */
 bool atomic_sync_parent(const char *path, struct err *err) WARN_UNUSED;
 /* unlink, durable on return; a missing file is success. */
@@ -34,7 +34,7 @@ bool atomic_remove(const char *path, struct err *err) WARN_UNUSED;
 /* mkdir -p with this mode for what is made, each new entry synced. */
 bool atomic_mkdir(const char *path, mode_t mode, struct err *err) WARN_UNUSED;
 /* Writes all of buf, over short writes and EINTR. */
-bool atomic_write_all(int fd, const void *buf, size_t len,
-	struct err *err) WARN_UNUSED;
+bool atomic_write_all(
+	int fd, const void *buf, size_t len, struct err *err) WARN_UNUSED;
 
 #endif

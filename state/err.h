@@ -14,17 +14,17 @@
 
 enum err_code {
 	ERR_NONE = 0,
-	ERR_BUG,     /* ours, or not classified */
-	ERR_USAGE,   /* the command line is wrong */
-	ERR_CONFIG,  /* fleet file, plan or preflight says no */
-	ERR_HELD,    /* another supervisor holds it */
+	ERR_BUG, /* ours, or not classified */
+	ERR_USAGE, /* the command line is wrong */
+	ERR_CONFIG, /* fleet file, plan or preflight says no */
+	ERR_HELD, /* another supervisor holds it */
 	ERR_JOURNAL, /* state file unreadable, or from a newer version */
-	ERR_STEP,    /* a step failed, and trying again may help */
-	ERR_DECIDE,  /* a person has to decide */
+	ERR_STEP, /* a step failed, and trying again may help */
+	ERR_DECIDE, /* a person has to decide */
 	ERR_STORAGE, /* writing to disk failed: end now, start again */
 	ERR_STOPPED, /* stopped by a signal */
-	ERR_TURNED,  /* went back to where it came from */
-	ERR_AGAIN,   /* cannot see right now: look again */
+	ERR_TURNED, /* went back to where it came from */
+	ERR_AGAIN, /* cannot see right now: look again */
 	ERR_MISSING, /* the thing asked for is not there */
 };
 

@@ -25,7 +25,8 @@
 struct journal;
 
 /* Called for each record, in order, as it is read or appended. */
-typedef bool journal_fn(void *arg, const struct record *record, struct err *err);
+typedef bool journal_fn(
+	void *arg, const struct record *record, struct err *err);
 
 /*
  * Starts a new journal whose first record is {"kind":"run","format":1,
@@ -52,8 +53,8 @@ bool journal_is_dirty(const struct journal *journal);
 const char *journal_run_id(const struct journal *journal);
 /* Reserves room beyond the end with FALLOC_FL_KEEP_SIZE; ENOSPC is ERR_STORAGE
  * and met before anything is begun. */
-bool journal_reserve(struct journal *journal, off_t bytes,
-	struct err *err) WARN_UNUSED;
+bool journal_reserve(
+	struct journal *journal, off_t bytes, struct err *err) WARN_UNUSED;
 void journal_close(struct journal *journal); /* NULL is fine; does not sync */
 
 #endif

@@ -35,7 +35,7 @@ struct sys {
 extern const struct sys sys_real;
 extern const struct sys *sys; /* what state/ and install/ call through */
 
-int64_t sys_wall_ms(void);     /* CLOCK_REALTIME: records and display only */
+int64_t sys_wall_ms(void); /* CLOCK_REALTIME: records and display only */
 int64_t sys_boottime_ms(void); /* CLOCK_BOOTTIME: elapsed since boot */
 int64_t sys_monotonic_ms(void);
 /* /proc/sys/kernel/random/boot_id, 36 characters; "" if unreadable. */

@@ -119,7 +119,7 @@ static bool same_fleet(const struct cli_place *place,
 static int go_on(const struct cli_place *place, const struct run_state *state,
 	const struct cli_args *args)
 {
-	struct cli_answer answer;
+	struct cli_answer answer = {0};
 	const struct cli_session session = {
 		.place = place,
 		.take_over = cli_value(args, "take-over"),

@@ -17,21 +17,21 @@
 #define FLEET_FILE_MAX (1u << 20)
 #define FLEET_INSTANCES_MAX 1000u
 
-enum fleet_failure {       /* on_failure: when a lane fails */
+enum fleet_failure { /* on_failure: when a lane fails */
 	FLEET_FAILURE_UNSET = 0, /* stop; refused without a terminal */
-	FLEET_FAILURE_STOP,      /* stop there, a person decides */
-	FLEET_FAILURE_ROLLBACK,  /* go back where that is provably safe */
-	FLEET_FAILURE_RESTORE,   /* ... putting saved metadata back if need be */
+	FLEET_FAILURE_STOP, /* stop there, a person decides */
+	FLEET_FAILURE_ROLLBACK, /* go back where that is provably safe */
+	FLEET_FAILURE_RESTORE, /* ... putting saved metadata back if need be */
 };
 
 enum fleet_pause {
 	FLEET_PAUSE_ALWAYS = 0, /* default: pause, then stop */
-	FLEET_PAUSE_NEVER,      /* stop while running */
+	FLEET_PAUSE_NEVER, /* stop while running */
 };
 
 enum fleet_complete {
 	FLEET_COMPLETE_CHECKED = 0, /* metadata and listShards must agree */
-	FLEET_COMPLETE_ASSUMED,     /* the operator says that none is missing */
+	FLEET_COMPLETE_ASSUMED, /* the operator says that none is missing */
 };
 
 struct fleet_strings { /* a list of strings; item[count] is NULL */
@@ -40,11 +40,12 @@ struct fleet_strings { /* a list of strings; item[count] is NULL */
 };
 
 struct fleet_spawn { /* we start it, detached */
-	struct fleet_strings argv; /* default: [<link>/bin/mongosync, --config, <config>] */
-	char *directory;           /* default: directory of config */
-	char *environment_file;    /* or NULL */
-	char *output;              /* default: <state_dir>/<fleet>/<instance>.out */
-	uint64_t nofile;           /* 0: leave */
+	/* default: [<link>/bin/mongosync, --config, <config>] */
+	struct fleet_strings argv;
+	char *directory; /* default: directory of config */
+	char *environment_file; /* or NULL */
+	char *output; /* default: <state_dir>/<fleet>/<instance>.out */
+	uint64_t nofile; /* 0: leave */
 };
 
 struct fleet_command { /* the operator's own commands, argv arrays */
@@ -54,10 +55,11 @@ struct fleet_command { /* the operator's own commands, argv arrays */
 struct fleet_instance {
 	char *name;
 	char *config; /* its own mongosync YAML, absolute */
-	char *lane;   /* or NULL: joins instances into one lane */
-	char *link;   /* the path it is started through; default: the fleet's,
-		       * else <install_root>/<lane, or the fleet's name>/current */
-	struct fleet_spawn *spawn;     /* exactly one of these two; default spawn */
+	char *lane; /* or NULL: joins instances into one lane */
+	/* The path it is started through; default: the fleet's, else
+	 * <install_root>/<lane, or the fleet's name>/current. */
+	char *link;
+	struct fleet_spawn *spawn; /* exactly one of these two; default spawn */
 	struct fleet_command *command;
 };
 
@@ -67,36 +69,37 @@ struct fleet_artifact {
 };
 
 struct fleet_timeouts { /* seconds; defaults in fleet.c, from what is known */
-	uint32_t api;          /* one GET: 15 */
-	uint32_t pause;        /* until PAUSED: 300 */
-	uint32_t stop;         /* until gone: 300 */
-	uint32_t start;        /* until it answers: 2100 */
-	uint32_t resume;       /* until RUNNING: 600 */
-	uint32_t save;         /* metadata copy: 900 */
-	uint32_t deliver;      /* unpacking: 3600 */
-	uint32_t movement;     /* warned of when nothing moves: 600 */
-	uint32_t idle;         /* IDLE after start means: not found: 300 */
-	uint32_t pause_quiet;  /* before a pause whose answer was lost is repeated: 30 */
-	uint32_t start_quiet;  /* ... a start: 60 */
+	uint32_t api; /* one GET: 15 */
+	uint32_t pause; /* until PAUSED: 300 */
+	uint32_t stop; /* until gone: 300 */
+	uint32_t start; /* until it answers: 2100 */
+	uint32_t resume; /* until RUNNING: 600 */
+	uint32_t save; /* metadata copy: 900 */
+	uint32_t deliver; /* unpacking: 3600 */
+	uint32_t movement; /* warned of when nothing moves: 600 */
+	uint32_t idle; /* IDLE after start means: not found: 300 */
+	uint32_t pause_quiet; /* before a pause whose answer was lost is
+				 repeated: 30 */
+	uint32_t start_quiet; /* ... a start: 60 */
 	uint32_t resume_quiet; /* ... a resume: 180 */
-	uint32_t kill_after;   /* SIGKILL this long after SIGTERM; 0 = never */
+	uint32_t kill_after; /* SIGKILL this long after SIGTERM; 0 = never */
 };
 
 struct fleet {
-	char *file;      /* where it was read from; not part of the JSON */
-	char *name;      /* [A-Za-z0-9._-]{1,64}, not starting with . or - */
+	char *file; /* where it was read from; not part of the JSON */
+	char *name; /* [A-Za-z0-9._-]{1,64}, not starting with . or - */
 	char *procedure; /* "mongosync" */
-	char *version;   /* to reach */
+	char *version; /* to reach */
 	struct fleet_artifact artifact;
 	char *install_root; /* absolute */
-	char *state_dir;    /* absolute; default /var/lib/syncup */
-	char *link;         /* or NULL: for all instances without their own */
+	char *state_dir; /* absolute; default /var/lib/syncup */
+	char *link; /* or NULL: for all instances without their own */
 	enum fleet_failure on_failure;
 	enum fleet_pause pause;
 	enum fleet_complete lane_complete;
-	uint32_t lanes_at_once;       /* limits.lanes, default 4 */
-	uint32_t keep_versions;       /* limits.keep_versions, default 2, >= 1 */
-	uint32_t keep_metadata_days;  /* limits.keep_metadata_days, default 7 */
+	uint32_t lanes_at_once; /* limits.lanes, default 4 */
+	uint32_t keep_versions; /* limits.keep_versions, default 2, >= 1 */
+	uint32_t keep_metadata_days; /* limits.keep_metadata_days, default 7 */
 	struct fleet_timeouts timeouts;
 	struct fleet_instance *instance;
 	unsigned instance_count;
@@ -105,7 +108,8 @@ struct fleet {
 /* ERR_CONFIG with "file:line: ..." in one sentence that names the key, never a
  * value of an unknown key.  Checks everything that the file alone can tell:
  * names unique, version well formed, sha256 64 hex digits, paths absolute,
- * exactly one backend; relative config paths are taken from the fleet file's folder. */
+ * exactly one backend; relative config paths are taken from the fleet file's
+ * folder. */
 bool fleet_load(const char *path, struct fleet **ret_fleet,
 	struct err *err) WARN_UNUSED;
 /* Defaults filled in, paths absolute; the same fleet gives the same JSON. */
@@ -113,12 +117,14 @@ json_t *fleet_to_json(const struct fleet *fleet);
 bool fleet_from_json(const json_t *json, struct fleet **ret_fleet,
 	struct err *err) WARN_UNUSED;
 void fleet_free(struct fleet *fleet);
-/* Where this fleet's state is: <state_dir>/<name>[/<leaf>]; the caller frees. */
+/* Where this fleet's state is: <state_dir>/<name>[/<leaf>]; the caller frees.
+ */
 char *fleet_state_path(const struct fleet *fleet, const char *leaf);
 /* A link that is called like the program stands for the executable itself
  * (an adopted path); any other for the version's directory. */
 bool fleet_link_is_binary(const char *link, const char *program);
-/* One line per difference ("version: 1.12.0 -> 1.13.0"), for exit 3; freed by the caller. */
+/* One line per difference ("version: 1.12.0 -> 1.13.0"), for exit 3; freed by
+ * the caller. */
 char *fleet_difference(const json_t *planned, const json_t *now);
 
 #endif

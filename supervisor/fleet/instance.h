@@ -3,8 +3,9 @@
  *
  * mongosync's keys are flat and camelCase (mongosync configuration reference).
  * Keys that we do not know are the process's own business and are ignored;
- * a nested cluster0/cluster1 or a wrong type is an error.  Read afresh on each start of
- * ours, because it holds the credentials, which no file of ours may keep.
+ * a nested cluster0/cluster1 or a wrong type is an error.  Read afresh on each
+ * start of ours, because it holds the credentials, which no file of ours may
+ * keep.
  */
 #ifndef SUPERVISOR_FLEET_INSTANCE_H
 #define SUPERVISOR_FLEET_INSTANCE_H
@@ -15,11 +16,11 @@
 #include "supervisor/fleet/secret.h"
 
 struct instance_config {
-	uint16_t port;                 /* default 27182 */
-	char id[128];                  /* "" without one */
-	char log_path[512];            /* a directory, or "" */
-	struct secret source;          /* cluster0 */
-	struct secret destination;     /* cluster1 */
+	uint16_t port; /* default 27182 */
+	char id[128]; /* "" without one */
+	char log_path[512]; /* a directory, or "" */
+	struct secret source; /* cluster0 */
+	struct secret destination; /* cluster1 */
 	bool accept_disclaimer;
 };
 

@@ -25,10 +25,11 @@ const char *secret_reveal(const struct secret *secret); /* for the wire only */
  * A URI adds its password (decoded and encoded) and its whole userinfo. */
 void scrub_add_uri(const char *uri);
 void scrub_add(const char *text); /* ignored if shorter than 4 bytes */
-void scrub_forget(void);          /* for tests and at the end */
+void scrub_forget(void); /* for tests and at the end */
 /* A scrubbed copy that the caller frees; never NULL (aborts without memory). */
 char *scrub(const char *text);
-void scrub_in_place(char *text, size_t size); /* fixed buffers: may cut the end */
+void scrub_in_place(
+	char *text, size_t size); /* fixed buffers: may cut the end */
 void scrub_json(json_t *value); /* every string value in it, in depth */
 /* Would scrub() hide part of it even if no secret were known? */
 bool secret_shows(const char *text);

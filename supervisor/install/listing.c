@@ -21,7 +21,7 @@ const char *listing_show(const char *member, char ret_shown[LISTING_SHOWN])
 {
 	size_t len = 0;
 
-	for (; member[len] && len < LISTING_SHOWN - 4; len++)
+	for (; len < LISTING_SHOWN - 4 && member[len]; len++)
 		ret_shown[len] =
 			iscntrl((unsigned char)member[len]) ? '?' : member[len];
 	(void)snprintf(ret_shown + len, 4, "%s", member[len] ? "..." : "");

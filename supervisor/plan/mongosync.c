@@ -234,6 +234,20 @@ static bool has_intent(const struct run_step *step)
 	return step->intents > 0;
 }
 
+static bool is_any(const struct run_step *step)
+{
+	(void)step;
+	return true;
+}
+
+/* Once the link leads to it, a reboot or a person may have started the new
+ * version without us. */
+static bool new_version_began(const struct run_lane *lane)
+{
+	return run_course_began(&lane->forward, "start") ||
+	       run_course_began(&lane->forward, "activate");
+}
+
 static bool is_open_intent(const struct run_step *step)
 {
 	return step->status == RUN_INTENT;
@@ -279,14 +293,9 @@ static void resume_never_paused(const struct run_lane *lane, json_t *resumes)
 	const struct run_stage *running =
 		run_course_stage(&lane->forward, "watch");
 
-	for (unsigned i = 0; running && i < running->step_count; i++) {
-		const char *name = running->step[i].target;
-		const struct run_step *start =
-			run_course_step(&lane->forward, "start", name);
-
-		if (start && start->intents)
-			(void)json_array_append_new(resumes, json_string(name));
-	}
+	for (unsigned i = 0; running && i < running->step_count; i++)
+		(void)json_array_append_new(
+			resumes, json_string(running->step[i].target));
 }
 
 static json_t *back(
@@ -296,7 +305,7 @@ static json_t *back(
 	const char *from =
 		json_string_value(json_object_get(lane->json, "from"));
 	const struct run_course *way = &lane->forward;
-	bool started = run_course_began(way, "start");
+	bool started = new_version_began(lane);
 	bool linked = run_course_began(way, "hold") ||
 		      run_course_began(way, "activate");
 	json_t *stages = json_array(), *stage, *resumes;
@@ -309,11 +318,11 @@ static json_t *back(
 		add_stage(stages, fleet, "hold", one("link", lane->name));
 		if (fleet->pause == FLEET_PAUSE_NEVER)
 			resume_never_paused(lane, resumes);
-		stage = add_stage(stages, fleet, "pause",
-			taken(lane, "start", has_intent));
+		stage = add_stage(
+			stages, fleet, "pause", taken(lane, "start", is_any));
 		(void)json_object_set_new(stage, "leaving", json_true());
-		stage = add_stage(stages, fleet, "stop",
-			taken(lane, "start", has_intent));
+		stage = add_stage(
+			stages, fleet, "stop", taken(lane, "start", is_any));
 		(void)json_object_set_new(
 			stage, "answered", taken(lane, "start", is_done));
 		(void)json_object_set_new(stage, "leaving", json_true());
@@ -360,7 +369,7 @@ static bool proof(const struct run_lane *lane, struct procedure_proof *ret)
 {
 	const struct run_stage *save = run_course_stage(&lane->forward, "save");
 
-	if (!run_course_began(&lane->forward, "start") || !save)
+	if (!new_version_began(lane) || !save)
 		return false;
 	ret->kind = "prove";
 	ret->stage = "save";

@@ -81,14 +81,23 @@ static bool each_copy(
 	return ok;
 }
 
+/* "<run>-<lane>-" and a number: lane b-2 is not lane b. */
+static bool is_of(const char *name, const char *ours)
+{
+	size_t len = strlen(ours);
+
+	return strncmp(name, ours, len) == 0 && name[len] &&
+	       strspn(name + len, "0123456789") == strlen(name + len);
+}
+
 static bool tidy_copy(const struct fleet *fleet, const char *name,
 	const char *path, void *arg, struct err *err)
 {
 	const char *ours = arg;
 	time_t settled;
 
-	if (strncmp(name, ours, strlen(ours)) == 0 &&
-		!is_settled(path, &settled) && !settle_one(path, err))
+	if (is_of(name, ours) && !is_settled(path, &settled) &&
+		!settle_one(path, err))
 		return false;
 	if (!is_settled(path, &settled) ||
 		time(NULL) - settled <
