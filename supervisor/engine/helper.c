@@ -488,7 +488,10 @@ bool helpers_forget(struct helpers *helpers, const void *arg)
 static bool find_helper(const char *path, char *ret_path, size_t size)
 {
 	static const char *const beside[] = {
-		HELPER_NAME, "helper/" HELPER_NAME};
+		HELPER_NAME, /* side by side */
+		"helper/" HELPER_NAME, /* a build tree */
+		"../libexec/syncup/" HELPER_NAME, /* installed anywhere */
+	};
 	const char *from_env = getenv("SYNCUP_HELPER");
 	char self[PATH_MAX] = "";
 	char *slash;
@@ -502,7 +505,8 @@ static bool find_helper(const char *path, char *ret_path, size_t size)
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0 &&
 		(slash = strrchr(self, '/'))) {
 		*slash = '\0';
-		for (size_t i = 0; i < 2; i++) {
+		for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]);
+			i++) {
 			(void)snprintf(ret_path, size, "%.*s/%s",
 				(int)(size - 40), self, beside[i]);
 			if (access(ret_path, X_OK) == 0)
