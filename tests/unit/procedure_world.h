@@ -109,4 +109,42 @@ static inline void go_through(
 		true);
 }
 
+/* A lane that came as far as `last`: what was done, by whom, at random. */
+static inline void wander(
+	struct made_up_run *run, unsigned last, unsigned *seed)
+{
+	const struct run_course *course = &run->state.lane[0].forward;
+
+	for (unsigned i = 0; i <= last; i++) {
+		const struct run_stage *stage = &course->stage[i];
+
+		for (unsigned j = 0; j < stage->step_count; j++) {
+			const char *target = stage->step[j].target;
+			int chance = rand_r(seed) % (i < last ? 4 : 8);
+
+			if (chance > 6)
+				continue; /* not begun */
+			if (chance > 0)
+				made_up_intent(
+					run, "shop", stage->kind, target, NULL);
+			if (chance == 6)
+				made_up_write(run, "failed",
+					made_up_step(run, "shop", stage->kind,
+						target, NULL));
+			if (chance < 4)
+				made_up_step_done(run, "shop", stage->kind,
+					target,
+					chance == 0   ? "found"
+					: chance == 1 ? "recovered"
+						      : "acted");
+		}
+	}
+	if (last == 0 || rand_r(seed) % 3)
+		return;
+	last = (unsigned)rand_r(seed) % last;
+	made_up_write(run, "reopen",
+		made_up_step(run, "shop", course->stage[last].kind,
+			course->stage[last].step[0].target, NULL));
+}
+
 #endif

@@ -81,6 +81,12 @@ static json_t *fleet_never(unsigned count)
 	"stop a answered=" answered " leaving=true\n"                          \
 	"put-back metadata:shop restore=" restore "\n"
 #define UP "start a version=\"1.12.0\"\n"
+#define ALL_DOWN(answered)                                                     \
+	"hold link:shop\n"                                                     \
+	"pause a b c leaving=true\n"                                           \
+	"stop a b c answered=" answered " leaving=true\n"                      \
+	"put-back metadata:shop restore=false\n"
+#define ALL_UP "start a b c version=\"1.12.0\"\n"
 
 /* From each stage of a lane that was adopted: with its INTENT, and done. */
 static void test_back_from_each_stage(void **state)
@@ -91,7 +97,7 @@ static void test_back_from_each_stage(void **state)
 	static const char held[] = RESTORE "unadopt link:shop\nresume a\n" OUT;
 	static const char stopped[] =
 		RESTORE "unadopt link:shop\n" UP "resume a\n" OUT;
-	static const char starting[] = DOWN("[]", "false") RESTORE
+	static const char linked[] = DOWN("[]", "false") RESTORE
 		"unadopt link:shop\n" UP "resume a\n" OUT;
 	static const char started[] = DOWN("[\"a\"]", "false") RESTORE
 		"unadopt link:shop\n" UP "resume a\n" OUT;
@@ -109,8 +115,8 @@ static void test_back_from_each_stage(void **state)
 		{"hold", held, held},
 		{"stop", stopped, stopped},
 		{"save", stopped, stopped},
-		{"activate", stopped, stopped},
-		{"start", starting, started},
+		{"activate", linked, linked},
+		{"start", linked, started},
 		{"verify", started, started},
 		{"resume", started, started},
 		{"watch", started, started},
@@ -156,6 +162,13 @@ static void test_back_with_consent_may_put_back(void **state)
 
 	(void)state;
 	take(&world, made_up_fleet(1), running, false);
+	go_before(&world.run, "shop", "activate");
+	made_up_intent(&world.run, "shop", "activate", "link:shop", NULL);
+	assert_back(
+		&world, true, DOWN("[]", "true") RESTORE UP "resume a\n" OUT);
+	drop(&world);
+
+	take(&world, made_up_fleet(1), running, false);
 	go_through(&world.run, "shop", "start");
 	assert_back(&world, true,
 		DOWN("[\"a\"]", "true") RESTORE UP "resume a\n" OUT);
@@ -189,18 +202,31 @@ static void test_back_touches_only_what_was_begun(void **state)
 		RESTORE "start a b version=\"1.12.0\"\n"
 			"resume a b c\n" OUT);
 	drop(&world);
+}
 
+/* The link leads to the new version: whom we did not start, a reboot or a
+ * person may have.  Only who was seen up must answer before it is stopped. */
+static void test_back_takes_down_all_once_linked(void **state)
+{
+	struct world world;
+
+	(void)state;
 	take(&world, made_up_fleet(3), running, false);
-	go_before(&world.run, "shop", "start");
-	made_up_act(&world.run, "shop", "start", "a");
+	go_before(&world.run, "shop", "activate");
+	assert_back(&world, false, RESTORE ALL_UP "resume a b c\n" OUT);
+	made_up_intent(&world.run, "shop", "activate", "link:shop", NULL);
+	assert_back(&world, false,
+		ALL_DOWN("[]") RESTORE ALL_UP "resume a b c\n" OUT);
+	made_up_step_done(&world.run, "shop", "activate", "link:shop", "acted");
 	made_up_intent(&world.run, "shop", "start", "b", NULL);
 	assert_back(&world, false,
-		"hold link:shop\n"
-		"pause a b leaving=true\n"
-		"stop a b answered=[\"a\"] leaving=true\n"
-		"put-back metadata:shop restore=false\n" RESTORE
-		"start a b c version=\"1.12.0\"\n"
-		"resume a b c\n" OUT);
+		ALL_DOWN("[]") RESTORE ALL_UP "resume a b c\n" OUT);
+	made_up_act(&world.run, "shop", "start", "a");
+	assert_back(&world, false,
+		ALL_DOWN("[\"a\"]") RESTORE ALL_UP "resume a b c\n" OUT);
+	made_up_step_done(&world.run, "shop", "start", "c", "found");
+	assert_back(&world, false,
+		ALL_DOWN("[\"a\",\"c\"]") RESTORE ALL_UP "resume a b c\n" OUT);
 	drop(&world);
 }
 
@@ -212,11 +238,7 @@ static void test_back_leaves_paused_who_was_paused_before(void **state)
 	take(&world, made_up_fleet(3), mixed, false);
 	go_through(&world.run, "shop", "start");
 	assert_back(&world, false,
-		"hold link:shop\n"
-		"pause a b c leaving=true\n"
-		"stop a b c answered=[\"a\",\"b\",\"c\"] leaving=true\n"
-		"put-back metadata:shop restore=false\n" RESTORE
-		"start a b c version=\"1.12.0\"\n"
+		ALL_DOWN("[\"a\",\"b\",\"c\"]") RESTORE ALL_UP
 		"resume a\n" OUT);
 	drop(&world);
 }
@@ -284,19 +306,23 @@ static void test_back_under_pause_never(void **state)
 	(void)state;
 	take(&world, fleet_never(3), mixed, false);
 	go_through(&world.run, "shop", "save");
+	assert_back(&world, true, RESTORE ALL_UP OUT);
+	made_up_intent(&world.run, "shop", "activate", "link:shop", NULL);
 	assert_back(
-		&world, true, RESTORE "start a b c version=\"1.12.0\"\n" OUT);
-	go_stage(&world.run, "shop",
-		run_course_stage(&lane_of(&world)->forward, "activate"), true);
+		&world, true, ALL_DOWN("[]") RESTORE ALL_UP "resume a\n" OUT);
+	made_up_step_done(&world.run, "shop", "activate", "link:shop", "acted");
 	made_up_act(&world.run, "shop", "start", "a");
 	made_up_act(&world.run, "shop", "start", "b");
 	assert_back(&world, true,
-		"hold link:shop\n"
-		"pause a b leaving=true\n"
-		"stop a b answered=[\"a\",\"b\"] leaving=true\n"
-		"put-back metadata:shop restore=false\n" RESTORE
-		"start a b c version=\"1.12.0\"\n"
-		"resume a\n" OUT);
+		ALL_DOWN("[\"a\",\"b\"]") RESTORE ALL_UP "resume a\n" OUT);
+	drop(&world);
+
+	/* All that ran, also whom we did not start: the pause may meet it. */
+	take(&world, fleet_never(3), running, false);
+	go_through(&world.run, "shop", "activate");
+	made_up_act(&world.run, "shop", "start", "a");
+	assert_back(&world, true,
+		ALL_DOWN("[\"a\"]") RESTORE ALL_UP "resume a b c\n" OUT);
 	drop(&world);
 }
 
@@ -348,13 +374,21 @@ static void test_proof_is_asked_for_once_the_new_version_began(void **state)
 	(void)state;
 	take(&world, made_up_fleet(2), running, false);
 	assert_false(mongosync()->proof(lane_of(&world), &proof));
-	go_before(&world.run, "shop", "start");
+	go_before(&world.run, "shop", "activate");
 	assert_false(mongosync()->proof(lane_of(&world), &proof));
-	made_up_intent(&world.run, "shop", "start", "b", NULL);
+	made_up_intent(&world.run, "shop", "activate", "link:shop", NULL);
 	assert_true(mongosync()->proof(lane_of(&world), &proof));
 	assert_string_equal(proof.kind, "prove");
 	assert_string_equal(proof.stage, "save");
 	assert_string_equal(proof.target, "metadata:shop");
+	drop(&world);
+
+	/* The link was found to lead there already: our start began it. */
+	take(&world, made_up_fleet(2), running, false);
+	go_before(&world.run, "shop", "activate");
+	made_up_step_done(&world.run, "shop", "activate", "link:shop", "found");
+	made_up_intent(&world.run, "shop", "start", "b", NULL);
+	assert_true(mongosync()->proof(lane_of(&world), &proof));
 	drop(&world);
 }
 
@@ -390,48 +424,20 @@ static bool names(const json_t *course, const char *kind, const char *target)
 	return false;
 }
 
-/* A lane that came as far as `last`: what was done, by whom, at random. */
-static void wander(struct made_up_run *run, unsigned last, unsigned *seed)
+/* From here on somebody may have started the new version. */
+static bool may_run_new(const struct world *world)
 {
-	const struct run_course *course = &run->state.lane[0].forward;
+	const struct run_course *way = &lane_of(world)->forward;
 
-	for (unsigned i = 0; i <= last; i++) {
-		const struct run_stage *stage = &course->stage[i];
-
-		for (unsigned j = 0; j < stage->step_count; j++) {
-			const char *target = stage->step[j].target;
-			int chance = rand_r(seed) % (i < last ? 4 : 8);
-
-			if (chance > 6)
-				continue; /* not begun */
-			if (chance > 0)
-				made_up_intent(
-					run, "shop", stage->kind, target, NULL);
-			if (chance == 6)
-				made_up_write(run, "failed",
-					made_up_step(run, "shop", stage->kind,
-						target, NULL));
-			if (chance < 4)
-				made_up_step_done(run, "shop", stage->kind,
-					target,
-					chance == 0   ? "found"
-					: chance == 1 ? "recovered"
-						      : "acted");
-		}
-	}
-	if (last == 0 || rand_r(seed) % 3)
-		return;
-	last = (unsigned)rand_r(seed) % last;
-	made_up_write(run, "reopen",
-		made_up_step(run, "shop", course->stage[last].kind,
-			course->stage[last].step[0].target, NULL));
+	return run_course_began(way, "activate") ||
+	       run_course_began(way, "start");
 }
 
 static void check_order(const struct world *world, const json_t *course)
 {
 	static const char *const order[] = {"hold", "pause", "stop", "put-back",
 		"restore", "unadopt", "start", "resume", "release"};
-	bool started = run_course_began(&lane_of(world)->forward, "start");
+	bool is_down = may_run_new(world);
 	size_t index, last = 0;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
@@ -442,14 +448,15 @@ static void check_order(const struct world *world, const json_t *course)
 	}
 	assert_int_equal(last, json_array_size(course) - 1); /* release */
 	/* Nothing is stopped unless it is held, nothing else stops anything. */
-	assert_int_equal(stage_of(course, "hold", &index) != NULL, started);
-	assert_int_equal(stage_of(course, "stop", &index) != NULL, started);
+	assert_int_equal(stage_of(course, "hold", &index) != NULL, is_down);
+	assert_int_equal(stage_of(course, "stop", &index) != NULL, is_down);
 }
 
 static void check_targets(const struct world *world, const json_t *course)
 {
 	const struct run_course *way = &lane_of(world)->forward;
 	bool is_never = world->survey.fleet->pause == FLEET_PAUSE_NEVER;
+	bool is_down = may_run_new(world);
 
 	for (unsigned i = 0; i < world->survey.instance_count; i++) {
 		const struct seen_instance *seen = &world->survey.instance[i];
@@ -458,18 +465,15 @@ static void check_targets(const struct world *world, const json_t *course)
 			run_course_step(way, "pause", name);
 		const struct run_step *stop =
 			run_course_step(way, "stop", name);
-		const struct run_step *start =
-			run_course_step(way, "start", name);
 		bool was_running = seen->progress.phase == SYNC_PHASE_RUNNING;
 
 		assert_int_equal(names(course, "resume", name),
-			is_never ? was_running && start->intents > 0
+			is_never ? was_running && is_down
 				 : pause && pause->intents > 0);
 		assert_int_equal(names(course, "start", name),
 			stop->intents > 0 || stop->done_at > 0);
-		assert_int_equal(
-			names(course, "stop", name), start->intents > 0);
-		if (start->intents)
+		assert_int_equal(names(course, "stop", name), is_down);
+		if (is_down)
 			assert_true(names(course, "pause", name));
 	}
 }
@@ -482,8 +486,8 @@ static void check_put_back(
 	const json_t *stage = stage_of(course, "put-back", &index);
 	bool is_allowed = json_is_true(json_object_get(stage, "restore"));
 
-	assert_int_equal(stage != NULL, run_course_began(way, "start") &&
-						run_course_began(way, "save"));
+	assert_int_equal(stage != NULL,
+		may_run_new(world) && run_course_began(way, "save"));
 	assert_int_equal(is_allowed,
 		stage && restore &&
 			world->survey.fleet->pause != FLEET_PAUSE_NEVER &&
@@ -559,6 +563,7 @@ int main(void)
 		cmocka_unit_test(test_back_with_consent_may_put_back),
 		cmocka_unit_test(test_back_after_resume_never_puts_back),
 		cmocka_unit_test(test_back_touches_only_what_was_begun),
+		cmocka_unit_test(test_back_takes_down_all_once_linked),
 		cmocka_unit_test(test_back_leaves_paused_who_was_paused_before),
 		cmocka_unit_test(test_back_leaves_paused_who_was_found_paused),
 		cmocka_unit_test(
