@@ -154,6 +154,8 @@ const struct run_step *run_course_step(
 	const struct run_course *course, const char *kind, const char *target);
 /* True if any step of that kind has an intent, done or not. */
 bool run_course_began(const struct run_course *course, const char *kind);
+/* ... or was found done: by whoever. */
+bool run_course_reached(const struct run_course *course, const char *kind);
 /* Did this step's effect (perhaps) come from us? */
 bool run_step_ours(const struct run_step *step);
 const char *run_how_name(enum run_how how);

@@ -244,8 +244,8 @@ static bool is_any(const struct run_step *step)
  * version without us. */
 static bool new_version_began(const struct run_lane *lane)
 {
-	return run_course_began(&lane->forward, "start") ||
-	       run_course_began(&lane->forward, "activate");
+	return run_course_reached(&lane->forward, "start") ||
+	       run_course_reached(&lane->forward, "activate");
 }
 
 static bool is_open_intent(const struct run_step *step)

@@ -48,9 +48,9 @@ static bool new_version_began(const struct step_run *run)
 		run->env->targets, TARGET_LINK, run->target->lane, NULL);
 	struct link_seen seen;
 
-	if (run_course_began(way, "start"))
+	if (run_course_reached(way, "start"))
 		return true;
-	return run_course_began(way, "activate") &&
+	return run_course_reached(way, "activate") &&
 	       !(link && link_read(&link->link, &seen, NULL) &&
 		       seen.kind == LINK_HOLD);
 }

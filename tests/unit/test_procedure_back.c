@@ -429,8 +429,8 @@ static bool may_run_new(const struct world *world)
 {
 	const struct run_course *way = &lane_of(world)->forward;
 
-	return run_course_began(way, "activate") ||
-	       run_course_began(way, "start");
+	return run_course_reached(way, "activate") ||
+	       run_course_reached(way, "start");
 }
 
 static void check_order(const struct world *world, const json_t *course)

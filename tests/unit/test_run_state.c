@@ -315,6 +315,9 @@ static void test_run_course_began_means_an_intent(void **state)
 	assert_true(run_course_began(course, "pause"));
 	assert_false(run_course_began(course, "stop"));
 	assert_false(run_course_began(course, "no such kind"));
+	assert_true(run_course_reached(course, "pause"));
+	assert_false(run_course_reached(course, "stop"));
+	assert_false(run_course_reached(course, "no such kind"));
 }
 
 static void test_lookups_of_what_is_not_there_say_so(void **state)
