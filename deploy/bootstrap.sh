@@ -61,7 +61,7 @@ go_toolchain() {
 	find_go >/dev/null && return 0
 	say "installing Go from Debian's backports"
 	# shellcheck disable=SC2016 # apt expands it
-	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' |
 		grep -v security | head -n 1)
 	printf 'deb %s bookworm-backports main\n' "$mirror" |
 		as_root tee /etc/apt/sources.list.d/syncup-backports.list >/dev/null
