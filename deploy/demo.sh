@@ -83,7 +83,8 @@ for name in "${names[@]}"; do
 	chmod 600 "$work/$name.conf"
 	printf '{"effects": "%s", "instances": ["shard0", "shard1", "shard2"], "partition_docs_per_s": 300, "partition_docs": 250, "silence_ms": 1000, "pause_ms": 300, "stop_ms": 200}\n' \
 		"$effects" >"$work/$name.conf.refsync"
-	setsid "$work/bin/mongosync" --config "$work/$name.conf" >"$work/$name.log" 2>&1 </dev/null &
+	(cd "$work" && exec env -i PATH="$PATH" HOME="${HOME:-/}" setsid "$work/bin/mongosync" \
+		--config "$work/$name.conf" >"$work/$name.log" 2>&1 </dev/null) &
 	started+=($!)
 	disown
 done

@@ -2,7 +2,7 @@
 # Every test of syncup on a Debian 12 machine, from a clean checkout.
 #
 #   tests/run.sh            all suites, each with its share of the time
-#   tests/run.sh quick      what takes less than a minute: checks and unit tests
+#   tests/run.sh quick      checks and unit tests: about a minute once built
 #   tests/run.sh SUITE...   check unit fault cli e2e demo
 #
 # Ends in a line "N passed, N failed"; exit 0 only if nothing failed.

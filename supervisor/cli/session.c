@@ -186,8 +186,7 @@ static struct event *listen_for(struct engine *engine, int signal_number,
 	return event;
 }
 
-static int live_with(
-	const struct cli_session *session, struct life *life, struct err *err)
+static int live_with(struct life *life, struct err *err)
 {
 	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
 	struct event *events[3] = {
@@ -204,7 +203,6 @@ static int live_with(
 	for (size_t i = 0; i < 3; i++)
 		if (events[i])
 			event_free(events[i]);
-	(void)session;
 	return code;
 }
 
@@ -237,7 +235,7 @@ int cli_session(const struct cli_session *session)
 				session->restore, &err))) {
 		code = cli_fail(&err);
 	} else {
-		code = live_with(session, &life, &err);
+		code = live_with(&life, &err);
 		if (!session->json)
 			live_end(life.live, state);
 		say_end(session, state, code, &err);
