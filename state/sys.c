@@ -89,20 +89,36 @@ static void log_point(const char *path, unsigned long number, const char *name)
 	(void)close(fd);
 }
 
+/* What was forked since dies with the process that was first told to die: the
+ * machine has lost its power, or somebody killed the lot. */
+static _Noreturn void die(pid_t first)
+{
+	if (first != getpid())
+		(void)kill(first, SIGKILL);
+	(void)kill(getpid(), SIGKILL);
+	_exit(137);
+}
+
 void sys_crash_point(const char *name)
 {
 	static unsigned long passed;
+	static pid_t first;
 	const char *at = getenv("SYNCUP_CRASH_AT");
 	const char *on = getenv("SYNCUP_CRASH_ON");
+	const char *in = getenv("SYNCUP_CRASH_IN");
 	const char *log = getenv("SYNCUP_CRASH_LOG");
 	int saved = errno; /* points stand between a call and its check */
 
+	if (in && strcmp(in, program_invocation_short_name) != 0)
+		return;
+	if (!first && (at || on))
+		first = getpid();
 	passed++;
 	if (log && log[0])
 		log_point(log, passed, name);
 	if ((at && strtoul(at, NULL, 10) == passed) ||
 		(on && strcmp(on, name) == 0))
-		(void)kill(getpid(), SIGKILL);
+		die(first);
 	errno = saved;
 }
 #endif

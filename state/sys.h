@@ -45,7 +45,9 @@ const char *sys_boot_id(void);
  * A numbered place where a test build dies by SIGKILL when the environment
  * variable SYNCUP_CRASH_AT names its number; release builds compile it to
  * nothing.  Numbers count from 1 in the order in which points are passed.
- * SYNCUP_CRASH_ON names one by its name instead.
+ * SYNCUP_CRASH_ON names one by its name instead.  What was forked counts on,
+ * and dies together with the process that was told so.
+ * SYNCUP_CRASH_IN, if set, is the only program (by its short name) to die.
  * SYNCUP_CRASH_LOG, if set, gets a line "<number> <name>" for each.
  */
 #ifdef SYNCUP_CRASH_POINTS

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "state/cleanup.h"
+#include "state/sys.h"
 #include "supervisor/process/forked.h"
 
 struct child {
@@ -98,6 +99,7 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)event_del(child->ended);
 	wait_for(child);
+	sys_crash_point("child: reaped");
 	if (child->pipe < 0) {
 		finish(child);
 		return;
@@ -259,6 +261,7 @@ bool child_run_to(struct event_base *base, char *const argv[],
 	if (pid == 0)
 		become_command(argv, env != NULL ? env : environ,
 			output < 0 ? theirs : output, failing, parent);
+	sys_crash_point("child: forked");
 	(void)close(take_fd(&failing));
 	if (forked_outcome(failed, argv[0], err) < 0) {
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -308,6 +311,7 @@ bool child_work(struct event_base *base, child_work_fn *work, void *work_arg,
 		return err_sys(err, ERR_STEP, errno, "starting a worker: fork");
 	if (pid == 0)
 		become_worker(work, work_arg, theirs, parent);
+	sys_crash_point("child: forked");
 	return adopt(base, pid, &ours, timeout_ms, done, arg, ret_child, err);
 }
 

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "state/cleanup.h"
+#include "state/sys.h"
 #include "supervisor/process/forked.h"
 
 #ifndef SYNCUP_LIBEXECDIR /* set by the build */
@@ -230,6 +231,7 @@ static void take_answer(struct slot *slot, const char *line, size_t len)
 	struct err err = {0};
 	const char *text;
 
+	sys_crash_point("helper: answered");
 	if (!parse_answer(question, line, len, &json, &err)) {
 		slot_fail(slot, &err);
 		return;
@@ -339,6 +341,7 @@ static bool slot_start(struct slot *slot, struct err *err)
 		return err_sys(err, ERR_AGAIN, errno, "starting %s", path);
 	if (pid == 0)
 		become_helper(path, theirs, failing, parent);
+	sys_crash_point("helper: forked");
 	slot->pid = pid;
 	(void)close(take_fd(&failing));
 	if (forked_outcome(failed, path, err) < 0) {

@@ -2,10 +2,12 @@
  * mongosync.c - the procedure for mongosync: forward, back, leave.
  *
  * Forward, per lane:
- *   claim preflight deliver [adopt] pause hold stop save activate start verify
- *   resume watch settle release
- * The first start of the new version is the point of no easy return: it
- * migrates the metadata on the destination.
+ *   claim preflight deliver [adopt] revive pause hold stop save activate start
+ *   verify resume watch settle release
+ * A process that ended by itself before it was paused is revived: started again
+ * as it was, because only a sync that was paused may be upgraded.  The first
+ * start of the new version is the point of no easy return: it migrates the
+ * metadata on the destination.
  */
 #include <string.h>
 
@@ -27,6 +29,7 @@ static json_t *add_stage(json_t *stages, const struct fleet *fleet,
 		{"save", timeouts->save, 0},
 		{"put-back", timeouts->save, 0},
 		{"start", timeouts->start, timeouts->start_quiet},
+		{"revive", timeouts->start, timeouts->start_quiet},
 		{"resume", timeouts->resume, timeouts->resume_quiet},
 		{"watch", timeouts->movement + 60, 0},
 	};
@@ -109,6 +112,9 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 	add_stage(stages, fleet, "deliver", json_pack("[s]", "host:local"));
 	if (!lane->kept)
 		add_stage(stages, fleet, "adopt", one("link", lane->name));
+	with_version(add_stage(stages, fleet, "revive",
+			     processes(survey, index, is_to_be_paused)),
+		lane->from);
 	add_stage(stages, fleet, "pause",
 		processes(survey, index, is_to_be_paused));
 	add_stage(stages, fleet, "hold", one("link", lane->name));
@@ -265,6 +271,26 @@ static bool was_gone(const struct run_step *stop)
 	return stop->intents || stop->status == RUN_DONE || stop->reopened;
 }
 
+/* Who has to run again: who was stopped, and who was to be paused, because it
+ * may have ended by itself since.  One that runs is only looked at. */
+static json_t *to_start(const struct run_lane *lane)
+{
+	const struct run_stage *stops =
+		run_course_stage(&lane->forward, "stop");
+	json_t *list = json_array();
+
+	for (unsigned i = 0; stops && i < stops->step_count; i++) {
+		const struct run_step *stop = &stops->step[i];
+		const struct run_step *pause =
+			run_course_step(&lane->forward, "pause", stop->target);
+
+		if (was_gone(stop) || (pause && has_intent(pause)))
+			(void)json_array_append_new(
+				list, json_string(stop->target));
+	}
+	return list;
+}
+
 /* The saved copy is true as long as nothing has synced since it was made. */
 static bool is_copy_true(const struct fleet *fleet, const struct run_lane *lane)
 {
@@ -346,9 +372,7 @@ static json_t *back(
 				     one("link", lane->name)),
 			from);
 	add_stage(stages, fleet, "unadopt", taken(lane, "adopt", has_intent));
-	with_version(add_stage(stages, fleet, "start",
-			     taken(lane, "stop", was_gone)),
-		from);
+	with_version(add_stage(stages, fleet, "start", to_start(lane)), from);
 	add_stage(stages, fleet, "resume", resumes);
 	add_stage(stages, fleet, "release", one("lane", lane->name));
 	fleet_free(fleet);

@@ -27,7 +27,8 @@ enum proc_match proc_match_config(pid_t pid, const char *config);
 bool proc_find_config(const char *config, struct proc_matches *ret_matches,
 	struct err *err) WARN_UNUSED;
 
-/* True if this very process is alive; then *ret_seen is RUNNING. */
+/* True if this very process is alive; then *ret_seen is RUNNING, or UNKNOWN if
+ * it is about to end. */
 bool process_see(pid_t pid, struct process_seen *ret_seen);
 /* Never reaches another process that has got the pid since; one that is gone
  * is success. */

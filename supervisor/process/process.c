@@ -37,7 +37,12 @@ bool process_see(pid_t pid, struct process_seen *ret_seen)
 	ret_seen->start_ticks = ticks;
 	(void)snprintf(ret_seen->boot_id, sizeof(ret_seen->boot_id), "%s",
 		sys_boot_id());
-	(void)proc_exe(pid, ret_seen);
+	/* It has given up its memory, but not yet its files. */
+	if (!proc_exe(pid, ret_seen) && errno == ENOENT) {
+		ret_seen->view = PROCESS_UNKNOWN;
+		(void)snprintf(ret_seen->why, sizeof(ret_seen->why),
+			"process %d is ending", (int)pid);
+	}
 	return true;
 }
 

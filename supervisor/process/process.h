@@ -92,6 +92,7 @@ void proc_argv_free(char **argv);
 /* Its --config FILE or --config=FILE made absolute by its cwd, or "". */
 bool proc_config(
 	pid_t pid, char *ret_path, size_t size, struct err *err) WARN_UNUSED;
-bool proc_exe(pid_t pid, struct process_seen *seen); /* fills the exe fields */
+/* Fills the exe fields; false: errno says why. */
+bool proc_exe(pid_t pid, struct process_seen *seen);
 
 #endif

@@ -16,6 +16,7 @@ static const struct step_kind kinds[] = {
 { "preflight", "looking at %s once more",      see_ready,      NULL,         NULL,        AGAIN_SAFE,  1,    0,   300 },
 { "deliver",   "bringing the version to %s",   see_delivered,  NULL,         do_deliver,  AGAIN_SAFE,  2,    0,   3600 },
 { "adopt",     "adopting what runs at %s",     see_adopted,    can_touch,    do_adopt,    AGAIN_SAFE,  3,    0,   600 },
+{ "revive",    "making sure that %s runs",     see_up,         can_touch,    do_start,    AGAIN_QUIET, 2,    60,  2100 },
 { "pause",     "pausing %s",                   see_paused,     can_touch,    do_pause,    AGAIN_QUIET, 5,    30,  300 },
 { "hold",      "holding %s",                   see_held,       can_touch,    do_hold,     AGAIN_SAFE,  3,    0,   30 },
 { "stop",      "stopping %s",                  see_gone,       can_stop,     do_stop,     AGAIN_QUIET, 3,    300, 300 },

@@ -56,13 +56,33 @@ static void see_phase(
 		step_see(run, "lag_s", json_integer(progress->lag_s));
 }
 
+/* The API is silent: does its process run? */
+static void look_at_silent(struct step_run *run, process_seen_fn *done)
+{
+	struct err err = {0};
+
+	run->call = NULL; /* it has ended */
+	if (!run->target->ops->observe(
+		    run->env->base, &run->target->process, done, run, &err))
+		step_cannot_look(run, &err);
+}
+
+static void silent_ready(void *arg, const struct process_seen *seen)
+{
+	if (seen->view == PROCESS_GONE)
+		step_saw(
+			arg, VIEW_REACHED, "warning: it does not run any more");
+	else
+		step_saw(arg, VIEW_UNKNOWN, "its API does not answer");
+}
+
 static void ready(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 
 	if (err) {
-		step_saw_err(run, err);
+		look_at_silent(run, silent_ready);
 		return;
 	}
 	if (blocked(run, progress))
@@ -81,19 +101,15 @@ static bool leaving(const struct step_run *run)
 	return json_is_true(json_object_get(run->stage->json, "leaving"));
 }
 
-/* The API is silent: does its process run? */
-static void look_at_silent(struct step_run *run, process_seen_fn *done)
+/* Going back: a pause that is under way is awaited, not asked for. */
+static bool landing(const struct step_run *run)
 {
-	struct err err = {0};
-
-	run->call = NULL; /* it has ended */
-	if (!run->target->ops->observe(
-		    run->env->base, &run->target->process, done, run, &err))
-		step_cannot_look(run, &err);
+	return json_is_true(json_object_get(run->stage->json, "landing"));
 }
 
-/* A sync that was paused stays so when its process ends,
- * and on the way back a version that never answered has nothing to pause. */
+/* A sync that was paused stays so when its process ends, and on the way back a
+ * version that never answered has nothing to pause.  One that ended by itself
+ * before is started again: that is the stage before this one. */
 static void silent_process(void *arg, const struct process_seen *seen)
 {
 	struct step_run *run = arg;
@@ -101,12 +117,13 @@ static void silent_process(void *arg, const struct process_seen *seen)
 		&run->lane->forward, "start", run->target->name);
 
 	if (seen->view == PROCESS_GONE &&
-		(leaving(run) || run->past->how != RUN_HOW_NONE))
+		(leaving(run) || landing(run) ||
+			run->past->how != RUN_HOW_NONE))
 		step_saw(run, VIEW_REACHED, "not running");
 	else if (leaving(run) && start && start->status != RUN_DONE)
 		step_saw(run, VIEW_REACHED, "it never answered");
 	else if (seen->view == PROCESS_GONE)
-		step_saw(run, VIEW_UNKNOWN, "it does not run: %s", seen->why);
+		step_saw(run, VIEW_UNDONE, "it does not run: %s", seen->why);
 	else
 		step_saw(run, VIEW_UNKNOWN, "its API does not answer");
 }
@@ -119,8 +136,8 @@ static bool never_landed(const struct step_run *run)
 	const struct run_step *step =
 		stage ? run_stage_step(stage, run->target->name) : NULL;
 
-	return json_is_true(json_object_get(run->stage->json, "landing")) &&
-	       step && step_age_ms(step) >= stage->patience_s * 1000;
+	return landing(run) && step &&
+	       step_age_ms(step) >= stage->patience_s * 1000;
 }
 
 static void paused(

@@ -56,6 +56,7 @@ static void test_forward_one_instance(void **state)
 	assert_forward(&survey, "claim a link:shop\n"
 				"preflight a\n"
 				"deliver host:local\n"
+				"revive a version=\"1.12.0\"\n"
 				"pause a\n"
 				"hold link:shop\n"
 				"stop a\n"
@@ -83,6 +84,7 @@ static void test_forward_three_instances_in_three_states(void **state)
 	assert_forward(&survey, "claim a b c link:shop\n"
 				"preflight a b c\n"
 				"deliver host:local\n"
+				"revive a version=\"1.12.0\"\n"
 				"pause a\n"
 				"hold link:shop\n"
 				"stop a b c\n"
@@ -159,6 +161,7 @@ static void test_forward_adopts_before_the_first_pause(void **state)
 				"preflight a\n"
 				"deliver host:local\n"
 				"adopt link:shop\n"
+				"revive a version=\"1.12.0\"\n"
 				"pause a\n"
 				"hold link:shop\n"
 				"stop a\n"
@@ -237,6 +240,7 @@ static void test_forward_two_lanes_side_by_side(void **state)
 	assert_course(stages_of(plan, 0), "claim a c link:a\n"
 					  "preflight a c\n"
 					  "deliver host:local\n"
+					  "revive a c version=\"1.12.0\"\n"
 					  "pause a c\n"
 					  "hold link:a\n"
 					  "stop a c\n"
@@ -251,6 +255,7 @@ static void test_forward_two_lanes_side_by_side(void **state)
 	assert_course(stages_of(plan, 1), "claim b link:b\n"
 					  "preflight b\n"
 					  "deliver host:local\n"
+					  "revive b version=\"1.11.0\"\n"
 					  "pause b\n"
 					  "hold link:b\n"
 					  "stop b\n"
@@ -343,6 +348,7 @@ static void test_forward_freezes_patience_and_quiet(void **state)
 		{"claim", 30, 0},
 		{"preflight", 300, 0},
 		{"deliver", 101, 0},
+		{"revive", 105, 22},
 		{"pause", 102, 21},
 		{"hold", 30, 0},
 		{"stop", 103, 103},

@@ -270,18 +270,19 @@ static void test_report_plan_shows_the_point_of_no_easy_return(void **state)
 		"   1 claim      a b link:shop\n"
 		"   2 preflight  a b\n"
 		"   3 deliver    host:local\n"
-		"   4 pause      a\n"
-		"   5 hold       link:shop\n"
-		"   6 stop       a b\n"
-		"   7 save       metadata:shop\n"
-		"   8 activate   link:shop  (1.13.0)\n"
-		"   9 start      a b  (1.13.0)  <- from here on the way back "
+		"   4 revive     a  (1.12.0)\n"
+		"   5 pause      a\n"
+		"   6 hold       link:shop\n"
+		"   7 stop       a b\n"
+		"   8 save       metadata:shop\n"
+		"   9 activate   link:shop  (1.13.0)\n"
+		"  10 start      a b  (1.13.0)  <- from here on the way back "
 		"depends on what the new version did\n"
-		"  10 verify     metadata:shop\n"
-		"  11 resume     a\n"
-		"  12 watch      a\n"
-		"  13 settle     lane:shop  (1.13.0)\n"
-		"  14 release    lane:shop\n");
+		"  11 verify     metadata:shop\n"
+		"  12 resume     a\n"
+		"  13 watch      a\n"
+		"  14 settle     lane:shop  (1.13.0)\n"
+		"  15 release    lane:shop\n");
 	world_done(&world);
 }
 
