@@ -6,12 +6,14 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "state/cleanup.h"
 #include "supervisor/helper/loop.h"
+#include "tests/refsync/effects.h"
 #include "tests/refsync/light_helper/cluster.h"
 #include "tests/refsync/light_helper/copy.h"
 #include "tests/refsync/light_helper/faults.h"
@@ -112,8 +114,10 @@ static bool op_put_back(const json_t *ask, json_t **ret, struct err *err)
 	const char *cluster = directory ? enter(ask, err) : NULL;
 	json_t *inventory;
 
-	return cluster && copy_put_back(cluster, directory, &inventory, err) &&
-	       tell(inventory, ret);
+	if (!cluster || !copy_put_back(cluster, directory, &inventory, err))
+		return false;
+	effects_add("put_back", NULL);
+	return tell(inventory, ret);
 }
 
 static const struct helper_op ops[] = {
@@ -132,6 +136,11 @@ int main(void)
 	int code;
 
 	helper_follow_parent();
+	/* Beside those of the sync processes, if a test wants to know. */
+	if (!effects_open(getenv("REFSYNC_EFFECTS"), "light-helper", &err)) {
+		(void)fprintf(stderr, "light-helper: %s\n", err.msg);
+		return 1;
+	}
 	code = helper_loop(ops, sizeof(ops) / sizeof(ops[0]), STDIN_FILENO,
 		STDOUT_FILENO, &err);
 	if (code)

@@ -1,0 +1,64 @@
+/*
+ * lap.h - one lap: a world, one or more deaths, the plain command again, and
+ * the judgement.
+ */
+#ifndef TESTS_SIM_LAP_H
+#define TESTS_SIM_LAP_H
+
+#include "tests/sim/judge.h"
+
+enum {
+	LAP_DEATHS_MAX = 3,
+};
+
+struct scenario {
+	const char *name;
+	unsigned members;
+	const char *to, *on_failure, *behave;
+	int code; /* of the run that ends it */
+	int code_again; /* of the same command once more */
+	struct judge_expect expect;
+};
+
+extern const struct scenario scenarios[];
+extern const unsigned scenario_count;
+
+enum lap_kind {
+	LAP_UNDISTURBED, /* leaves the points that it passed in points_file */
+	LAP_KILL, /* dies at the points at[], one after the other */
+	LAP_RANDOM, /* dies at moments that the seed decides */
+};
+
+struct lap {
+	enum lap_kind kind;
+	unsigned scenario;
+	bool database;
+	unsigned at[LAP_DEATHS_MAX]; /* LAP_KILL: numbers of points; 0: none */
+	unsigned long seed; /* LAP_RANDOM */
+	bool helper; /* the helper dies at its point, not the supervisor */
+};
+
+struct lap_result {
+	bool good;
+	unsigned deaths; /* of the supervisor, or of its helper */
+	unsigned killed; /* sync processes that the lap killed */
+	unsigned doubled; /* effects had twice */
+	char point[48]; /* where it died first */
+	char why[400]; /* it is not good */
+	char dir[PATH_MAX / 2]; /* its world, kept if it is not good */
+};
+
+/* What laps of one run have in common. */
+struct lap_place {
+	const char *build;
+	char dir[PATH_MAX /
+		 2]; /* for <scenario>.remains and <scenario>.points */
+};
+
+/* In a process of its own.  Fills the result, whatever happens. */
+void lap_run(const struct lap_place *place, const struct lap *lap,
+	struct lap_result *ret);
+/* What to type to have the same lap again. */
+void lap_text(const struct lap *lap, char *ret, size_t size);
+
+#endif
