@@ -78,6 +78,7 @@ const char *sys_boot_id(void)
 
 #ifdef SYNCUP_CRASH_POINTS
 #include <signal.h>
+#include <stdbool.h>
 
 static void log_point(const char *path, unsigned long number, const char *name)
 {
@@ -87,6 +88,15 @@ static void log_point(const char *path, unsigned long number, const char *name)
 		return;
 	(void)dprintf(fd, "%lu %s\n", number, name);
 	(void)close(fd);
+}
+
+static bool is_first_time(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
 }
 
 /* What was forked since dies with the process that was first told to die: the
@@ -106,6 +116,7 @@ void sys_crash_point(const char *name)
 	const char *at = getenv("SYNCUP_CRASH_AT");
 	const char *on = getenv("SYNCUP_CRASH_ON");
 	const char *in = getenv("SYNCUP_CRASH_IN");
+	const char *once = getenv("SYNCUP_CRASH_ONCE");
 	const char *log = getenv("SYNCUP_CRASH_LOG");
 	int saved = errno; /* points stand between a call and its check */
 
@@ -116,8 +127,9 @@ void sys_crash_point(const char *name)
 	passed++;
 	if (log && log[0])
 		log_point(log, passed, name);
-	if ((at && strtoul(at, NULL, 10) == passed) ||
-		(on && strcmp(on, name) == 0))
+	if (((at && strtoul(at, NULL, 10) == passed) ||
+		    (on && strcmp(on, name) == 0)) &&
+		(!once || is_first_time(once)))
 		die(first);
 	errno = saved;
 }

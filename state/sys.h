@@ -48,6 +48,8 @@ const char *sys_boot_id(void);
  * SYNCUP_CRASH_ON names one by its name instead.  What was forked counts on,
  * and dies together with the process that was told so.
  * SYNCUP_CRASH_IN, if set, is the only program (by its short name) to die.
+ * SYNCUP_CRASH_ONCE names a file that is made at the first death: while it is
+ * there, nobody dies.
  * SYNCUP_CRASH_LOG, if set, gets a line "<number> <name>" for each.
  */
 #ifdef SYNCUP_CRASH_POINTS

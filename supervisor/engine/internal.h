@@ -44,6 +44,7 @@ struct work {
 	enum step_view view;
 	struct err acted_err;
 	bool acted_ok;
+	unsigned anew; /* times that it was begun again here */
 	char detail[300];
 	enum err_code blocked_code;
 	int64_t since_ms; /* CLOCK_BOOTTIME: patience is counted from here */

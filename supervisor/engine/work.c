@@ -317,11 +317,14 @@ static void observed_again(struct work *work)
 		lane_halt(work->lane, work, ERR_DECIDE, work->detail);
 }
 
-/* What we do is undone each time: no patience ends that, so a number does. */
+/* What we do is undone each time, or nobody answers for it: no patience ends
+ * that, so a number does.  A later run has as many tries again. */
 static void do_anew(struct work *work)
 {
-	if (work->run.past->intents < AGAIN_MOST)
+	if (work->anew++ < AGAIN_MOST)
 		try_to_act(work);
+	else if (work->acted_err.code == ERR_AGAIN)
+		lane_fail(work->lane, work, ERR_STEP, work->acted_err.msg);
 	else
 		lane_halt(work->lane, work, ERR_DECIDE, work->detail);
 }
@@ -387,6 +390,7 @@ static void acted(struct work *work)
 	const struct err *err = &work->acted_err;
 
 	if (work->acted_ok) {
+		work->acted_err = (struct err){0};
 		work->run.acted = true;
 		work->run.acted_ms = sys_boottime_ms();
 		work->rest_ms = 0;

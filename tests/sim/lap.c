@@ -83,6 +83,7 @@ static void forget_points(void)
 	(void)unsetenv("SYNCUP_CRASH_AT");
 	(void)unsetenv("SYNCUP_CRASH_IN");
 	(void)unsetenv("SYNCUP_CRASH_LOG");
+	(void)unsetenv("SYNCUP_CRASH_ONCE");
 }
 
 /* True if the point with this number was passed; then its name. */
@@ -115,6 +116,9 @@ static bool die_at(struct world *world, const struct lap *lap, unsigned point,
 	(void)unlink(log);
 	(void)setenv("SYNCUP_CRASH_AT", number, 1);
 	(void)setenv("SYNCUP_CRASH_LOG", log, 1);
+	/* A helper that died is started again, and is not to die again. */
+	if (lap->helper)
+		(void)setenv("SYNCUP_CRASH_ONCE", world_path(world, "died"), 1);
 	(void)setenv("SYNCUP_CRASH_IN",
 		!lap->helper    ? "syncup"
 		: lap->database ? "syncup-helper"
