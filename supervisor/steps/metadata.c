@@ -149,6 +149,9 @@ static void saved_or_put_back(
 
 bool do_save(struct step_run *run, struct err *err)
 {
+	if (!copies_drop_partial(run->env->fleet, run->env->state->run,
+		    run->lane->name, err))
+		return false;
 	return ask(run, "save", text_of(run->saw, "directory"),
 		run->stage->patience_s * 1000, saved_or_put_back, err);
 }
