@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
+#include "state/sys.h"
 
 #define PARTIAL_SUFFIX ".partial" /* as in metadata_copy.h */
 
@@ -161,6 +163,60 @@ static bool tidy(const struct fleet *fleet, const char *run, const char *lane,
 	return ok;
 }
 
+static char *room_path(
+	const struct fleet *fleet, const char *run, const char *lane)
+{
+	_cleanup_free_ char *folder = fleet_state_path(fleet, "metadata");
+	char *path = NULL;
+
+	if (asprintf(&path, "%s/.room-%s-%s", folder, run, lane) < 0)
+		return NULL;
+	return path;
+}
+
+/* It need not survive a loss of power: then there is only less certainty. */
+static bool fill_room(const char *path, uint64_t bytes, struct err *err)
+{
+	int fd = sys->openat(AT_FDCWD, path,
+		O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	bool ok = fd >= 0;
+	int rc;
+
+	if (!ok)
+		return err_sys(err, ERR_STORAGE, errno, "creating %s", path);
+	do {
+		rc = sys->fallocate(fd, 0, 0, (off_t)bytes);
+	} while (rc < 0 && errno == EINTR);
+	if (rc < 0 && errno != EOPNOTSUPP)
+		ok = err_sys(err, ERR_STORAGE, errno,
+			"reserving %llu MiB for the copy of the metadata, %s",
+			(unsigned long long)(bytes >> 20), path);
+	(void)sys->close(fd);
+	if (rc < 0)
+		(void)sys->unlinkat(AT_FDCWD, path, 0);
+	return ok;
+}
+
+bool copies_reserve(const struct fleet *fleet, const char *run,
+	const char *lane, uint64_t bytes, struct err *err)
+{
+	_cleanup_free_ char *path = room_path(fleet, run, lane);
+
+	return path ? fill_room(path, bytes, err)
+		    : err_set(err, ERR_BUG, "out of memory");
+}
+
+bool copies_give_room(const struct fleet *fleet, const char *run,
+	const char *lane, struct err *err)
+{
+	_cleanup_free_ char *path = room_path(fleet, run, lane);
+
+	if (!path)
+		return err_set(err, ERR_BUG, "out of memory");
+	return sys->unlinkat(AT_FDCWD, path, 0) == 0 || errno == ENOENT ||
+	       err_sys(err, ERR_STORAGE, errno, "removing %s", path);
+}
+
 bool copies_drop_partial(const struct fleet *fleet, const char *run,
 	const char *lane, struct err *err)
 {
@@ -170,7 +226,8 @@ bool copies_drop_partial(const struct fleet *fleet, const char *run,
 bool copies_settle(const struct fleet *fleet, const char *run, const char *lane,
 	struct err *err)
 {
-	return tidy(fleet, run, lane, tidy_copy, err);
+	return copies_give_room(fleet, run, lane, err) &&
+	       tidy(fleet, run, lane, tidy_copy, err);
 }
 
 static bool find_unsettled(const struct fleet *fleet, const char *name,

@@ -4,7 +4,10 @@
  */
 #include "supervisor/steps/copies.h"
 
+#include <errno.h>
+
 #include "scratch.h"
+#include "state/sys.h"
 
 #define RUN "20260101T000000Z-aaaaaa"
 #define OLDER "20250101T000000Z-bbbbbb"
@@ -109,6 +112,54 @@ static void test_copies_drop_partial_leaves_copies_alone(void **state)
 	assert_false(is_there(world, RUN "-b-2/settled"));
 }
 
+/* The room is held until the copy is made, or the lane has ended. */
+static void test_copies_reserve_and_give_room(void **state)
+{
+	struct world *world = *state;
+	char *name = NULL;
+	struct stat st;
+
+	assert_true(copies_reserve(&world->fleet, RUN, "b", 3 << 20, NULL));
+	assert_int_equal(stat(path_of(world, ".room-" RUN "-b"), &st), 0);
+	assert_true(st.st_blocks * 512 >= 3 << 20);
+	assert_true(copies_unsettled(&world->fleet, &name, NULL));
+	assert_null(name);
+	assert_true(copies_give_room(&world->fleet, RUN, "b", NULL));
+	assert_false(is_there(world, ".room-" RUN "-b"));
+	assert_true(copies_give_room(&world->fleet, RUN, "b", NULL));
+	assert_true(copies_reserve(&world->fleet, RUN, "b", 1, NULL));
+	assert_true(copies_settle(&world->fleet, RUN, "b", NULL));
+	assert_false(is_there(world, ".room-" RUN "-b"));
+}
+
+static int failing_errno;
+
+static int failing_fallocate(int fd, int mode, off_t off, off_t len)
+{
+	(void)fd, (void)mode, (void)off, (void)len;
+	errno = failing_errno;
+	return -1;
+}
+
+static void test_copies_reserve_where_there_is_no_room(void **state)
+{
+	struct world *world = *state;
+	struct sys failing = sys_real;
+	struct err err = {0};
+
+	failing.fallocate = failing_fallocate;
+	sys = &failing;
+	failing_errno = ENOSPC;
+	assert_false(copies_reserve(&world->fleet, RUN, "b", 3 << 20, &err));
+	assert_int_equal(err.code, ERR_STORAGE);
+	assert_non_null(strstr(err.msg, "3 MiB"));
+	assert_false(is_there(world, ".room-" RUN "-b"));
+	failing_errno = EOPNOTSUPP;
+	assert_true(copies_reserve(&world->fleet, RUN, "b", 3 << 20, &err));
+	assert_false(is_there(world, ".room-" RUN "-b"));
+	sys = &sys_real;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +170,11 @@ int main(void)
 			set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_copies_drop_partial_leaves_copies_alone, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_copies_reserve_and_give_room, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_copies_reserve_where_there_is_no_room, set_up,
 			tear_down),
 	};
 
