@@ -83,12 +83,12 @@ check_ending() { # fault
 	esac
 	case $1 in
 	fsync:*:E* | fdatasync:*:E*)
-		[ $CODE = 8 ] || fail "exit $CODE, and $(head -n 1 "$W/fired") had failed"
+		[ "$CODE" = 8 ] || fail "exit $CODE, and $(head -n 1 "$W/fired") had failed"
 		! grep -q '^again' "$W/fired" || fail "a failed sync was tried again: $(cat "$W/fired")"
 		;;
 	esac
-	[ $CODE = 0 ] || [ -s "$W/out.syncup.err" ] || fail "exit $CODE without a word, with $1"
-	printf '%s %s -> %s\n' "$1" "$(head -n 1 "$W/fired" | cut -d' ' -f4-)" $CODE >>"$SHARED/fired"
+	[ "$CODE" = 0 ] || [ -s "$W/out.syncup.err" ] || fail "exit $CODE without a word, with $1"
+	printf '%s %s -> %s\n' "$1" "$(head -n 1 "$W/fired" | cut -d' ' -f4-)" "$CODE" >>"$SHARED/fired"
 }
 
 lap() { # fault, one in the run that goes on
