@@ -16,6 +16,7 @@
 #include "state/cleanup.h"
 #include "state/sys.h"
 
+#define ROOM_PREFIX ".room-"
 #define PARTIAL_SUFFIX ".partial" /* as in metadata_copy.h */
 
 struct tidying {
@@ -169,7 +170,7 @@ static char *room_path(
 	_cleanup_free_ char *folder = fleet_state_path(fleet, "metadata");
 	char *path = NULL;
 
-	if (asprintf(&path, "%s/.room-%s-%s", folder, run, lane) < 0)
+	if (asprintf(&path, "%s/" ROOM_PREFIX "%s-%s", folder, run, lane) < 0)
 		return NULL;
 	return path;
 }
@@ -197,11 +198,29 @@ static bool fill_room(const char *path, uint64_t bytes, struct err *err)
 	return ok;
 }
 
+/* Of a run that was taken over: whoever holds the fleet's lock is alone. */
+static void drop_others_room(const struct fleet *fleet, const char *run)
+{
+	_cleanup_free_ char *folder = fleet_state_path(fleet, "metadata");
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (strncmp(entry->d_name, ROOM_PREFIX, strlen(ROOM_PREFIX)) ==
+				0 &&
+			strncmp(entry->d_name + strlen(ROOM_PREFIX), run,
+				strlen(run)) != 0)
+			(void)sys->unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		(void)closedir(dir);
+}
+
 bool copies_reserve(const struct fleet *fleet, const char *run,
 	const char *lane, uint64_t bytes, struct err *err)
 {
 	_cleanup_free_ char *path = room_path(fleet, run, lane);
 
+	drop_others_room(fleet, run);
 	return path ? fill_room(path, bytes, err)
 		    : err_set(err, ERR_BUG, "out of memory");
 }

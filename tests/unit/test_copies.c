@@ -127,7 +127,11 @@ static void test_copies_reserve_and_give_room(void **state)
 	assert_true(copies_give_room(&world->fleet, RUN, "b", NULL));
 	assert_false(is_there(world, ".room-" RUN "-b"));
 	assert_true(copies_give_room(&world->fleet, RUN, "b", NULL));
+	assert_true(copies_reserve(&world->fleet, OLDER, "b", 1, NULL));
+	assert_true(copies_reserve(&world->fleet, RUN, "other", 1, NULL));
 	assert_true(copies_reserve(&world->fleet, RUN, "b", 1, NULL));
+	assert_false(is_there(world, ".room-" OLDER "-b"));
+	assert_true(is_there(world, ".room-" RUN "-other"));
 	assert_true(copies_settle(&world->fleet, RUN, "b", NULL));
 	assert_false(is_there(world, ".room-" RUN "-b"));
 }
