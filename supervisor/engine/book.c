@@ -12,7 +12,7 @@
 #include "supervisor/fleet/secret.h"
 #include "supervisor/version.h"
 
-#define BOOK_RESERVE_LEAST (128 << 10) /* to take up a run on a full disk */
+#define JOURNAL_BYTES_LEAST (128 << 10) /* to take up a run on a full disk */
 
 struct book {
 	struct journal *journal;
@@ -62,16 +62,16 @@ static bool begin(struct book *book, const char *path, const json_t *plan,
 	book->live = true;
 	ok = journal_create(path, head, book_saw, book, &book->journal, err);
 	json_decref(head);
-	return ok && journal_reserve(book->journal, BOOK_RESERVE, err);
+	return ok && journal_reserve(book->journal, ENGINE_JOURNAL_BYTES, err);
 }
 
 /* Somebody may stand still: rather go on with less room than not at all. */
 static bool reserve_some(struct book *book, struct err *err)
 {
-	off_t bytes = BOOK_RESERVE;
+	off_t bytes = ENGINE_JOURNAL_BYTES;
 
 	while (!journal_reserve(book->journal, bytes, err)) {
-		if (err->sys != ENOSPC || bytes <= BOOK_RESERVE_LEAST)
+		if (err->sys != ENOSPC || bytes <= JOURNAL_BYTES_LEAST)
 			return false;
 		bytes /= 2;
 	}

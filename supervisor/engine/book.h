@@ -10,10 +10,6 @@
 
 #include "supervisor/engine/engine.h"
 
-/* Bytes that are reserved for a run's journal: INTENTs and DONEs of a hundred
- * processes, several times over. */
-#define BOOK_RESERVE (4 << 20)
-
 struct book;
 
 bool book_new(struct event_base *base, const struct engine_config *config,

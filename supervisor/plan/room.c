@@ -10,14 +10,14 @@
 #include <sys/statvfs.h>
 
 #include "state/cleanup.h"
-#include "supervisor/engine/book.h"
+#include "supervisor/engine/engine.h"
 
 #define MIB (1u << 20)
 #define BLOCK 4096u
 /* Claims, links, holds, marks: small files, a block or two each. */
 #define BESIDE MIB
 /* The run's own, and once more while a run is taken up again. */
-#define JOURNAL (2u * BOOK_RESERVE)
+#define JOURNAL (2u * ENGINE_JOURNAL_BYTES)
 
 uint64_t room_for_copy(uint64_t bytes)
 {
