@@ -209,14 +209,31 @@ static bool keep_old(struct temp_file *temp, struct err *err)
 	return true;
 }
 
+/* One who was killed kept what was reserved beyond the end; on a full disk that
+ * is the room that the new file needs.  The text stays as it is. */
+static void give_back(const char *path)
+{
+	int fd = sys->openat(
+		AT_FDCWD, path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (sys->fstat(fd, &st) == 0)
+		(void)!ftruncate(fd, st.st_size);
+	(void)sys->close(fd);
+}
+
 static bool carry_on(
 	struct journal *journal, const struct replay *replay, struct err *err)
 {
 	struct temp_file temp = TEMP_FILE_NONE;
-	bool ok = make_file(&temp, journal->path, replay->text, replay->good,
-			  err) &&
-		  keep_old(&temp, err) && temp_file_replace(&temp, err) &&
-		  temp_file_sync_dir(&temp, err);
+	bool ok;
+
+	give_back(journal->path);
+	ok = make_file(&temp, journal->path, replay->text, replay->good, err) &&
+	     keep_old(&temp, err) && temp_file_replace(&temp, err) &&
+	     temp_file_sync_dir(&temp, err);
 
 	if (ok) {
 		journal->fd = take_fd(&temp.fd);

@@ -443,6 +443,44 @@ static bool sum_database(
 	return true;
 }
 
+/* ---- how much it is ---- */
+
+static bool database_bytes(
+	struct cluster *cluster, const char *database, double *ret_bytes)
+{
+	bson_t *request = BCON_NEW("dbStats", BCON_INT32(1));
+	bson_error_t error;
+	bson_iter_t iter;
+	bson_t reply;
+	bool ok = mongoc_client_command_simple(cluster->client, database,
+			  request, NULL, &reply, &error) &&
+		  bson_iter_init_find(&iter, &reply, "dataSize") &&
+		  BSON_ITER_HOLDS_NUMBER(&iter);
+
+	*ret_bytes = ok ? bson_iter_as_double(&iter) : 0;
+	bson_destroy(request);
+	bson_destroy(&reply);
+	return ok;
+}
+
+/* An estimate, for the room that a copy takes; left out if the server does not
+ * tell.  Nothing else depends on it. */
+static void tell_bytes(
+	struct cluster *cluster, const json_t *databases, json_t *summary)
+{
+	double all = 0, one;
+	json_t *name;
+	size_t i;
+
+	json_array_foreach (databases, i, name) {
+		if (!database_bytes(cluster, json_string_value(name), &one))
+			return;
+		all += one;
+	}
+	(void)json_object_set_new(
+		summary, "bytes", json_integer((json_int_t)all));
+}
+
 bool metadata_summary(
 	struct cluster *cluster, json_t **ret_json, struct err *err)
 {
@@ -458,6 +496,8 @@ bool metadata_summary(
 	     (!database || sum_database(&summing, database, err)) &&
 	     metadata_summary_end(
 		     &summing.summary, databases, database, ret_json, err);
+	if (ok)
+		tell_bytes(cluster, databases, *ret_json);
 	metadata_summary_done(&summing.summary);
 	return ok;
 }

@@ -16,7 +16,8 @@
 
 /* All of it, for metadata_digest_of() and metadata_save(). */
 struct metadata_source metadata_on(struct cluster *cluster);
-/* As in metadata_summary.h. */
+/* As in metadata_summary.h, and "bytes": all documents together, if the server
+ * tells. */
 bool metadata_summary(struct cluster *cluster, json_t **ret_json,
 	struct err *err) WARN_UNUSED;
 /* Puts the copy in directory in the place of what is there, and digests that.

@@ -244,8 +244,11 @@ int cli_session(const struct cli_session *session)
 				json_object_get(state->plan, "fleet"),
 				"install_root"));
 
-			/* A leftover is harmless: nothing points to it. */
-			(void)!link_hold_remove(root, state->run, NULL);
+			/* A leftover is harmless: nothing points to it.  A
+			 * disk that fails is told all the same. */
+			if (!link_hold_remove(root, state->run, &err) &&
+				err.code == ERR_STORAGE)
+				code = cli_fail(&err);
 		}
 	}
 	engine_free(life.engine);

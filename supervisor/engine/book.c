@@ -3,6 +3,7 @@
  */
 #include "supervisor/engine/book.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +12,7 @@
 #include "supervisor/fleet/secret.h"
 #include "supervisor/version.h"
 
-/* INTENTs and DONEs of a hundred processes, several times over. */
-#define BOOK_RESERVE (4 << 20)
+#define JOURNAL_BYTES_LEAST (128 << 10) /* to take up a run on a full disk */
 
 struct book {
 	struct journal *journal;
@@ -62,7 +62,20 @@ static bool begin(struct book *book, const char *path, const json_t *plan,
 	book->live = true;
 	ok = journal_create(path, head, book_saw, book, &book->journal, err);
 	json_decref(head);
-	return ok && journal_reserve(book->journal, BOOK_RESERVE, err);
+	return ok && journal_reserve(book->journal, ENGINE_JOURNAL_BYTES, err);
+}
+
+/* Somebody may stand still: rather go on with less room than not at all. */
+static bool reserve_some(struct book *book, struct err *err)
+{
+	off_t bytes = ENGINE_JOURNAL_BYTES;
+
+	while (!journal_reserve(book->journal, bytes, err)) {
+		if (err->sys != ENOSPC || bytes <= JOURNAL_BYTES_LEAST)
+			return false;
+		bytes /= 2;
+	}
+	return true;
 }
 
 static bool take_up(struct book *book, const char *path, struct err *err)
@@ -70,7 +83,7 @@ static bool take_up(struct book *book, const char *path, struct err *err)
 	json_t *body;
 
 	if (!journal_open(path, book_saw, book, &book->journal, err) ||
-		!journal_reserve(book->journal, BOOK_RESERVE, err))
+		!reserve_some(book, err))
 		return false;
 	book->live = true;
 	body = who_we_are();

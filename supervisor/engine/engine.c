@@ -52,7 +52,7 @@ static void flush(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	engine->flush_by_ms = 0;
-	if (engine->stopping)
+	if (engine->stopping || engine->disk_failed)
 		return;
 	for (unsigned i = 0; i < engine->lane_count; i++)
 		most += engine->lane[i].work_count;
@@ -75,7 +75,8 @@ static void flush(evutil_socket_t fd, short what, void *arg)
 	if (!book_sync(engine->book, NULL))
 		engine_broken(engine);
 	else
-		for (unsigned i = 0; i < count; i++)
+		/* What could not be synced must not be synced by the next. */
+		for (unsigned i = 0; i < count && !engine->disk_failed; i++)
 			work_act(due[i]);
 	free(due);
 }

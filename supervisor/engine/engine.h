@@ -25,6 +25,10 @@ struct engine_config {
 	void *view_arg;
 };
 
+/* Bytes that are reserved for a run's journal: INTENTs and DONEs of a hundred
+ * processes, several times over. */
+#define ENGINE_JOURNAL_BYTES (4 << 20)
+
 struct engine;
 
 /* plan NULL: continue the journal.  Otherwise start one; plan is borrowed. */

@@ -91,6 +91,7 @@ struct engine {
 	int64_t flush_by_ms; /* no INTENT waits for others longer than this */
 	const char *request_path;
 	bool stopping;
+	bool disk_failed; /* an act was told so: nothing acts any more */
 	struct err broken; /* ended the run, and is not the journal's */
 	unsigned waiting; /* callbacks due, over all works */
 	char stop_why[80];

@@ -287,6 +287,9 @@ void lane_halt(struct lane_run *lane, const struct work *work,
 	lane_drop_work(lane);
 	if (!wrote(lane, "halt", body))
 		return;
+	/* The other lanes, too: they would sync what was lost here. */
+	if (code == ERR_STORAGE)
+		engine_broken(lane->engine);
 	/* A refused way back must not be tried again by the next run. */
 	if (proving &&
 		book_state(lane->engine->book)->request ==

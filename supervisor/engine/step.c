@@ -72,6 +72,8 @@ void step_acted(struct step_run *run, const struct err *err)
 	assert(work->waiting && !work->answered);
 	work_crash_point("answer", work);
 	work->acted_ok = !err;
+	if (err && err->code == ERR_STORAGE)
+		work->lane->engine->disk_failed = true;
 	if (err) {
 		work->acted_err = *err;
 		scrub_in_place(

@@ -139,7 +139,8 @@ bool artifact_inspect(const char *path, const char *sha256, const char *name,
 		return err_set(err, ERR_CONFIG,
 			"\"%.40s\" cannot be an executable's name", name);
 	if (fd < 0)
-		return err_sys(err, ERR_CONFIG, errno, "opening %s", path);
+		return err_sys(err, files_named_code(errno), errno,
+			"opening %s", path);
 	if (!files_sha256_fd(fd, path, ret_info->sha256, err))
 		return false;
 	if (sha256 && strcasecmp(sha256, ret_info->sha256) != 0)

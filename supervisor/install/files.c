@@ -38,6 +38,11 @@ enum err_code files_code(int sys_errno)
 	}
 }
 
+enum err_code files_named_code(int sys_errno)
+{
+	return files_code(sys_errno) == ERR_STORAGE ? ERR_STORAGE : ERR_CONFIG;
+}
+
 bool files_name_is_plain(const char *name)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
@@ -237,7 +242,7 @@ static ssize_t read_chunk(int fd, void *buf, size_t len)
 	return got;
 }
 
-static bool copy_contents(int from, int to, struct err *err)
+static bool copy_contents(int from, int to, const char *shown, struct err *err)
 {
 	_cleanup_free_ char *buf = malloc(CHUNK);
 	ssize_t got;
@@ -246,8 +251,9 @@ static bool copy_contents(int from, int to, struct err *err)
 		return err_set(err, ERR_BUG, "out of memory");
 	while ((got = read_chunk(from, buf, CHUNK)) > 0)
 		if (!atomic_write_all(to, buf, (size_t)got, err))
-			return false;
-	return got == 0 || err_sys(err, files_code(errno), errno, "reading");
+			return err_wrap(err, "writing %s", shown);
+	return got == 0 || err_sys(err, files_code(errno), errno,
+				   "reading what becomes %s", shown);
 }
 
 static bool copy(
@@ -261,7 +267,7 @@ static bool copy(
 		return err_sys(
 			err, files_code(errno), errno, "creating %s", to);
 	sys_crash_point("install: created copy");
-	ok = copy_contents(from, fd, err);
+	ok = copy_contents(from, fd, to, err);
 	if (ok && sys->fchmod(fd, (mode & 0755) | 0400) < 0)
 		ok = err_sys(err, files_code(errno), errno,
 			"setting the mode of %s", to);
@@ -282,10 +288,12 @@ bool files_link_or_copy(
 	struct stat source, linked;
 
 	if (fd < 0)
-		return err_sys(err, errno == ENOENT ? ERR_MISSING : ERR_CONFIG,
+		return err_sys(err,
+			errno == ENOENT ? ERR_MISSING : files_named_code(errno),
 			errno, "opening %s", from);
 	if (sys->fstat(fd, &source) < 0)
-		return err_sys(err, ERR_STEP, errno, "looking at %s", from);
+		return err_sys(
+			err, files_code(errno), errno, "looking at %s", from);
 	if (!S_ISREG(source.st_mode))
 		return err_set(err, ERR_CONFIG, "%s is not a file", from);
 	/* Refused for other file systems, for files of others, and for a
@@ -410,8 +418,8 @@ bool files_partial_make(int versions, const char *version,
 			"making versions/%s", ret_name);
 	fd = open_dir(versions, ret_name);
 	if (fd < 0 || sys->flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_sys(
-			err, ERR_STEP, errno, "locking versions/%s", ret_name);
+		return err_sys(err, files_code(errno), errno,
+			"locking versions/%s", ret_name);
 	*ret_fd = take_fd(&fd);
 	return true;
 }

@@ -18,6 +18,8 @@
 /* Full or broken disk: ERR_STORAGE; no permission: ERR_CONFIG; else ERR_STEP.
  */
 enum err_code files_code(int sys_errno);
+/* For what somebody has named to us: ERR_CONFIG, unless it is the disk. */
+enum err_code files_named_code(int sys_errno);
 
 /* One path component that needs no quoting anywhere and does not hide. */
 bool files_name_is_plain(const char *name);

@@ -506,8 +506,12 @@ bool listing_extract(
 	if (!buf)
 		return err_set(err, ERR_BUG, "out of memory");
 	while ((got = read_data(archive, buf, member, err)) > 0)
-		if (!atomic_write_all(fd, buf, (size_t)got, err))
-			return false;
+		if (!atomic_write_all(fd, buf, (size_t)got, err)) {
+			char shown[LISTING_SHOWN];
+
+			return err_wrap(err, "writing \"%s\"",
+				listing_show(member, shown));
+		}
 	return got == 0;
 }
 

@@ -245,7 +245,8 @@ bool artifact_unpack(const char *path, const char *sha256,
 	}
 	archive_fd = sys->openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	if (archive_fd < 0)
-		return err_sys(err, ERR_CONFIG, errno, "opening %s", path);
+		return err_sys(err, files_named_code(errno), errno,
+			"opening %s", path);
 	unpack.archive_fd = archive_fd;
 	if (!read_and_make(&unpack, path, sha256, &was_there, err))
 		return false;

@@ -6,26 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/plan/survey.h"
+#include "supervisor/plan/room.h"
 
 static struct finding *add(struct survey *survey, enum finding_level level,
 	const char *check, const char *subject)
 {
-	struct finding *more = realloc(survey->finding,
-		(survey->finding_count + 1) * sizeof(*survey->finding));
-	struct finding *finding;
-
-	if (!more)
-		abort();
-	survey->finding = more;
-	finding = &more[survey->finding_count++];
-	memset(finding, 0, sizeof(*finding));
-	finding->level = level;
-	finding->code = level == FINDING_REFUSAL ? ERR_CONFIG : ERR_NONE;
-	finding->check = check;
-	(void)snprintf(
-		finding->subject, sizeof(finding->subject), "%s", subject);
-	return finding;
+	return survey_add(survey, level, check, subject);
 }
 
 __attribute__((format(printf, 2, 3))) static void say(
@@ -558,6 +544,7 @@ bool preflight(struct survey *survey, struct err *err)
 		check_link(survey, i);
 	}
 	check_way_back(survey);
+	room_check(survey);
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/engine/helper.h"
+#include "supervisor/plan/room.h"
 #include "supervisor/plan/target.h"
 #include "supervisor/process/compare.h"
 
@@ -444,6 +445,7 @@ bool survey_take(
 	if (ok && survey_group(&survey, err)) {
 		look_at_links(&survey);
 		versions_from_links(&survey);
+		room_look(&survey);
 		if (preflight(&survey, err)) {
 			*ret_survey = survey;
 			return true;
@@ -451,6 +453,26 @@ bool survey_take(
 	}
 	survey_done(&survey);
 	return false;
+}
+
+struct finding *survey_add(struct survey *survey, enum finding_level level,
+	const char *check, const char *subject)
+{
+	struct finding *more = realloc(survey->finding,
+		(survey->finding_count + 1) * sizeof(*survey->finding));
+	struct finding *finding;
+
+	if (!more)
+		abort();
+	survey->finding = more;
+	finding = &more[survey->finding_count++];
+	memset(finding, 0, sizeof(*finding));
+	finding->level = level;
+	finding->code = level == FINDING_REFUSAL ? ERR_CONFIG : ERR_NONE;
+	finding->check = check;
+	(void)snprintf(
+		finding->subject, sizeof(finding->subject), "%s", subject);
+	return finding;
 }
 
 void survey_done(struct survey *survey)

@@ -9,6 +9,7 @@
 #define SUPERVISOR_PLAN_SURVEY_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/instance.h"
@@ -47,6 +48,13 @@ struct seen_cluster { /* a destination, and the source of the same instances */
 	struct err shards_err;
 };
 
+struct seen_place { /* a file system that the run writes to */
+	const char *path; /* of the fleet */
+	bool seen;
+	dev_t device;
+	uint64_t free; /* bytes, for everybody */
+};
+
 struct seen_lane {
 	char name[128];
 	char identity[200];
@@ -60,6 +68,7 @@ struct seen_lane {
 	struct claim link_claim; /* run[0] == 0: unclaimed */
 	bool kept; /* versions/<from> is there and the link goes to a version */
 	char from[VERSION_MAX];
+	uint64_t adopted_bytes; /* of the executable, if it is to be kept */
 	unsigned first; /* index of its first instance */
 	unsigned count; /* of instances */
 };
@@ -89,6 +98,8 @@ struct survey {
 	unsigned lane_count;
 	struct artifact_info artifact;
 	struct err artifact_err;
+	bool delivered; /* versions/<version> is there */
+	struct seen_place state_place, root_place;
 	struct finding *finding;
 	unsigned finding_count;
 };
@@ -103,6 +114,9 @@ void survey_done(struct survey *survey);
 bool survey_group(struct survey *survey, struct err *err) WARN_UNUSED;
 /* Adds the findings; pure. */
 bool preflight(struct survey *survey, struct err *err) WARN_UNUSED;
+/* One more finding, to be filled in.  Lives until the next one. */
+struct finding *survey_add(struct survey *survey, enum finding_level level,
+	const char *check, const char *subject);
 /* The worst refusal's code, or ERR_NONE. */
 enum err_code survey_refused(const struct survey *survey);
 /* Every process runs the wanted version already and nothing is held by us. */

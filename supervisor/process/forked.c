@@ -87,6 +87,12 @@ _Noreturn void forked_fail(int fd, const char *doing)
 	_exit(127);
 }
 
+/* What the child could not write or sync is not tried again. */
+static bool is_disk(int sys_errno)
+{
+	return sys_errno == EIO || sys_errno == ENOSPC || sys_errno == EDQUOT;
+}
+
 int forked_outcome(int fd, const char *who, struct err *err)
 {
 	struct forked_failure failure;
@@ -104,7 +110,7 @@ int forked_outcome(int fd, const char *who, struct err *err)
 		return -1;
 	}
 	failure.doing[sizeof(failure.doing) - 1] = '\0';
-	(void)err_sys(err, ERR_STEP, failure.sys, "starting %s: %s", who,
-		failure.doing);
+	(void)err_sys(err, is_disk(failure.sys) ? ERR_STORAGE : ERR_STEP,
+		failure.sys, "starting %s: %s", who, failure.doing);
 	return -1;
 }

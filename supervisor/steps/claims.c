@@ -7,6 +7,7 @@
 #include "state/cleanup.h"
 #include "state/sys.h"
 #include "supervisor/install/claim.h"
+#include "supervisor/plan/room.h"
 #include "supervisor/steps/copies.h"
 #include "supervisor/steps/steps.h"
 
@@ -58,12 +59,30 @@ bool see_claimed(struct step_run *run, struct err *err)
 	return false;
 }
 
+/* With the link's claim, and before it: whoever finds that finds the room. */
+static bool reserve_room(struct step_run *run, struct err *err)
+{
+	const struct target *metadata = targets_next(
+		run->env->targets, TARGET_METADATA, run->target->lane, NULL);
+	const json_t *bytes = NULL;
+
+	if (run->target->type == TARGET_LINK && metadata)
+		bytes = json_object_get(
+			json_object_get(metadata->json, "before"), "bytes");
+	return !bytes ||
+	       copies_reserve(run->env->fleet, run->env->state->run,
+		       run->lane->name,
+		       room_for_copy((uint64_t)json_integer_value(bytes)), err);
+}
+
 bool do_claim(struct step_run *run, struct err *err)
 {
 	const char *root = run->env->fleet->install_root;
 	const char *name = claim_name(run->target);
 	struct claim claim;
 
+	if (!reserve_room(run, err))
+		return false;
 	our_claim(run, &claim);
 	if (json_object_get(run->saw, "taken_from")
 			? !claim_take_over(root, name, &claim, err)

@@ -266,11 +266,14 @@ static int tidy(void *arg, int fd)
 	return tell(fd, ok, &err);
 }
 
-/* What could not be removed is in the way of nobody. */
+/* What could not be removed is in the way of nobody; but a disk that fails
+ * ends the run, whatever it was about. */
 static void tidied(void *arg, const struct child_end *end)
 {
-	(void)end;
-	step_acted(arg, NULL);
+	struct err err = {0};
+	bool ok = told(end, &err) || err.code != ERR_STORAGE;
+
+	step_acted(arg, ok ? NULL : &err);
 }
 
 bool do_settle(struct step_run *run, struct err *err)

@@ -149,6 +149,12 @@ static void saved_or_put_back(
 
 bool do_save(struct step_run *run, struct err *err)
 {
+	const struct fleet *fleet = run->env->fleet;
+	const char *id = run->env->state->run, *lane = run->lane->name;
+
+	if (!copies_drop_partial(fleet, id, lane, err) ||
+		!copies_give_room(fleet, id, lane, err))
+		return false;
 	return ask(run, "save", text_of(run->saw, "directory"),
 		run->stage->patience_s * 1000, saved_or_put_back, err);
 }

@@ -3,20 +3,24 @@
 #include "state/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #define FAILED_SYNCS_MAX 16
 
 const struct fault faults[] = {
-	{"EIO once", EIO, 1},
-	{"EIO from then on", EIO, FAULT_FOREVER},
-	{"ENOSPC once", ENOSPC, 1},
-	{"ENOSPC from then on", ENOSPC, FAULT_FOREVER},
-	{"EINTR once", EINTR, 1},
-	{"EINTR five times", EINTR, 5},
-	{"short once", 0, 1},
-	{"short from then on", 0, FAULT_FOREVER},
+	{"EIO once", EIO, 1, NULL},
+	{"EIO from then on", EIO, FAULT_FOREVER, NULL},
+	{"ENOSPC once", ENOSPC, 1, NULL},
+	{"ENOSPC from then on", ENOSPC, FAULT_FOREVER, NULL},
+	{"EINTR once", EINTR, 1, NULL},
+	{"EINTR five times", EINTR, 5, NULL},
+	{"short once", 0, 1, NULL},
+	{"short from then on", 0, FAULT_FOREVER, NULL},
+	{"EMFILE once", EMFILE, 1, "openat"},
+	{"EMFILE from then on", EMFILE, FAULT_FOREVER, "openat"},
 };
 const unsigned fault_count = sizeof(faults) / sizeof(faults[0]);
 
@@ -32,6 +36,8 @@ static struct {
 
 static bool hits(const char *name)
 {
+	if (now.fault->only && strcmp(now.fault->only, name) != 0)
+		return false;
 	now.calls++;
 	if (now.calls < now.first || now.fired >= now.fault->times)
 		return false;
@@ -74,7 +80,13 @@ static ssize_t fault_write(int fd, const void *buf, size_t len)
 	return sys_real.write(fd, buf, moved("write", len));
 }
 
-static int sync_with(const char *name, int (*call)(int fd), int fd)
+/* No power is cut here, and thousands of syncs take their time. */
+static int no_sync(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 ? -1 : 0;
+}
+
+static int sync_with(const char *name, int fd)
 {
 	struct stat st = {0};
 
@@ -88,7 +100,7 @@ static int sync_with(const char *name, int (*call)(int fd), int fd)
 	else
 		now.file_syncs++;
 	if (!fails(name))
-		return call(fd);
+		return no_sync(fd);
 	if (now.failed_count < FAILED_SYNCS_MAX)
 		now.failed[now.failed_count++] = st;
 	return -1;
@@ -96,12 +108,12 @@ static int sync_with(const char *name, int (*call)(int fd), int fd)
 
 static int fault_fsync(int fd)
 {
-	return sync_with("fsync", sys_real.fsync, fd);
+	return sync_with("fsync", fd);
 }
 
 static int fault_fdatasync(int fd)
 {
-	return sync_with("fdatasync", sys_real.fdatasync, fd);
+	return sync_with("fdatasync", fd);
 }
 
 static int fault_close(int fd)
@@ -125,12 +137,17 @@ static int fault_renameat2(int from_dir, const char *from, int to_dir,
 		       : sys_real.renameat2(from_dir, from, to_dir, to, flags);
 }
 
+static bool no_links;
+
 static int fault_linkat(
 	int from_dir, const char *from, int to_dir, const char *to, int flags)
 {
-	return fails("linkat")
-		       ? -1
-		       : sys_real.linkat(from_dir, from, to_dir, to, flags);
+	if (fails("linkat"))
+		return -1;
+	if (!no_links)
+		return sys_real.linkat(from_dir, from, to_dir, to, flags);
+	errno = EXDEV;
+	return -1;
 }
 
 static int fault_symlinkat(const char *text, int dir, const char *path)
@@ -187,9 +204,28 @@ void fault_begin(const struct fault *fault, unsigned first)
 	sys = &sys_faulty;
 }
 
+/* Without faults. */
+static void use_quiet_sys(void)
+{
+	static struct sys quiet;
+
+	quiet = sys_real;
+	quiet.fsync = quiet.fdatasync = no_sync;
+	quiet.linkat = fault_linkat;
+	sys = &quiet;
+}
+
+void fault_refuse_links(bool refuse)
+{
+	no_links = refuse;
+	if (sys == &sys_real)
+		use_quiet_sys();
+}
+
 void fault_end(void)
 {
-	sys = &sys_real;
+	now.fault = NULL;
+	use_quiet_sys();
 }
 
 bool fault_fired(void)
@@ -210,6 +246,11 @@ unsigned fault_syncs_of_directories(void)
 bool fault_sync_was_retried(void)
 {
 	return now.retried;
+}
+
+bool fault_failed_sync(void)
+{
+	return now.failed_count > 0;
 }
 
 bool fault_closed_twice(void)

@@ -75,8 +75,14 @@ static bool op_shards(const json_t *ask, json_t **ret, struct err *err)
 static bool op_summary(const json_t *ask, json_t **ret, struct err *err)
 {
 	const char *cluster = enter(ask, err);
+	_cleanup_json_ json_t *inventory = NULL;
 
-	return cluster && cluster_summary(cluster, ret, err);
+	if (!cluster || !files_inventory(cluster, &inventory, err) ||
+		!cluster_summary(cluster, ret, err))
+		return false;
+	(void)json_object_set(
+		*ret, "bytes", json_object_get(inventory, "bytes"));
+	return true;
 }
 
 static bool op_digest(const json_t *ask, json_t **ret, struct err *err)
