@@ -31,6 +31,7 @@ struct seen_instance {
 	unsigned cluster; /* index of its destination */
 	unsigned lane; /* index, once grouped */
 	struct claim claim; /* run[0] == 0: unclaimed */
+	struct err claim_err; /* no code: claim is what is there */
 	char differs[400]; /* how a start by us differs from what runs, or "" */
 };
 
@@ -58,6 +59,7 @@ struct seen_lane {
 	struct link_seen link;
 	struct err link_err; /* cannot be read or replaced */
 	struct claim link_claim; /* run[0] == 0: unclaimed */
+	struct err link_claim_err;
 	bool kept; /* versions/<from> is there and the link goes to a version */
 	char from[VERSION_MAX];
 	unsigned first; /* index of its first instance */
@@ -89,6 +91,7 @@ struct survey {
 	unsigned lane_count;
 	struct artifact_info artifact;
 	struct err artifact_err;
+	struct err claims_err; /* code: no claims can be made */
 	struct finding *finding;
 	unsigned finding_count;
 };

@@ -15,6 +15,20 @@ static const char *claim_name(const struct target *target)
 	return target->type == TARGET_LINK ? target->link.path : target->name;
 }
 
+static int claim_port(const struct target *target)
+{
+	return target->type == TARGET_PROCESS ? target->config.port : 0;
+}
+
+/* The run whose claims may be taken: as typed now, or when this run began. */
+static const char *given_up(const struct step_run *run)
+{
+	if (run->env->take_over)
+		return run->env->take_over;
+	return json_string_value(
+		json_object_get(run->env->state->plan, "take_over"));
+}
+
 static void our_claim(const struct step_run *run, struct claim *claim)
 {
 	const struct fleet *fleet = run->env->fleet;
@@ -28,46 +42,56 @@ static void our_claim(const struct step_run *run, struct claim *claim)
 	(void)gethostname(claim->host, sizeof(claim->host) - 1);
 	(void)snprintf(claim->state_dir, sizeof(claim->state_dir), "%s", state);
 	(void)snprintf(claim->fleet, sizeof(claim->fleet), "%s", fleet->name);
+	claim->pid = (int)getpid();
 	claim->since_ms = sys_wall_ms();
 	(void)snprintf(claim->from, sizeof(claim->from), "%s", from);
 	(void)snprintf(claim->to, sizeof(claim->to), "%s", fleet->version);
+	claim->port = claim_port(run->target);
 }
 
 bool see_claimed(struct step_run *run, struct err *err)
 {
 	const char *root = run->env->fleet->install_root;
 	const char *name = claim_name(run->target);
+	const char *ours = run->env->state->run, *lost = given_up(run);
 	struct claim other;
 
-	if (claim_check(root, name, run->env->state->run, err)) {
+	if (claim_check(root, name, ours, err)) {
 		step_saw(run, VIEW_REACHED, "ours");
 		return true;
 	}
-	if (err->code == ERR_MISSING) {
+	if (err->code != ERR_MISSING && err->code != ERR_HELD)
+		return false;
+	if (!claim_find(
+		    root, name, claim_port(run->target), ours, &other, err)) {
+		if (err->code != ERR_MISSING)
+			return false;
 		step_saw(run, VIEW_NOT_YET, "nobody's");
 		return true;
 	}
-	if (err->code == ERR_HELD && run->env->take_over &&
-		claim_read(root, name, &other, NULL) &&
-		strcmp(other.run, run->env->take_over) == 0) {
+	if (lost && strcmp(other.run, lost) == 0) {
 		step_see(run, "taken_from", json_string(other.run));
 		step_saw(run, VIEW_NOT_YET, "to be taken from run %s",
 			other.run);
 		return true;
 	}
-	return false;
+	return err_set(err, ERR_HELD,
+		"%.60s belongs to run %s of fleet %.60s on %s, state directory "
+		"%.120s",
+		name, other.run, other.fleet, other.host, other.state_dir);
 }
 
 bool do_claim(struct step_run *run, struct err *err)
 {
 	const char *root = run->env->fleet->install_root;
 	const char *name = claim_name(run->target);
+	const char *from =
+		json_string_value(json_object_get(run->saw, "taken_from"));
 	struct claim claim;
 
 	our_claim(run, &claim);
-	if (json_object_get(run->saw, "taken_from")
-			? !claim_take_over(root, name, &claim, err)
-			: !claim_create(root, name, &claim, err))
+	if (from ? !claim_take_over(root, name, &claim, from, err)
+		 : !claim_create(root, name, &claim, err))
 		return false;
 	step_acted(run, NULL);
 	return true;

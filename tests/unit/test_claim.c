@@ -159,7 +159,8 @@ static void test_claim_take_over(void **state)
 	struct claim other = theirs();
 
 	assert_true(create(world, "shard0", &other));
-	assert_true(claim_take_over(world->root, "shard0", &ours, &world->err));
+	assert_true(claim_take_over(
+		world->root, "shard0", &ours, "another-run", &world->err));
 	assert_true(claim_check(world->root, "shard0", ours.run, &world->err));
 }
 
@@ -252,7 +253,8 @@ static bool act_create(struct world *world)
 
 static bool act_take_over(struct world *world)
 {
-	return claim_take_over(world->root, "shard0", &ours, &world->err);
+	return claim_take_over(
+		world->root, "shard0", &ours, "another-run", &world->err);
 }
 
 static bool act_remove(struct world *world)
