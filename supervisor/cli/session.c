@@ -206,6 +206,16 @@ static int live_with(struct life *life, struct err *err)
 	return code;
 }
 
+/* A leftover is harmless: nothing points to it. */
+void cli_tidy(const struct run_state *state)
+{
+	const char *root = json_string_value(json_object_get(
+		json_object_get(state->plan, "fleet"), "install_root"));
+
+	if (root && state->outcome != RUN_UNFINISHED)
+		(void)!link_hold_remove(root, state->run, NULL);
+}
+
 int cli_session(const struct cli_session *session)
 {
 	struct life life = {.json = session->json};
@@ -239,14 +249,7 @@ int cli_session(const struct cli_session *session)
 		if (!session->json)
 			live_end(life.live, state);
 		say_end(session, state, code, &err);
-		if (state->outcome != RUN_UNFINISHED) {
-			const char *root = json_string_value(json_object_get(
-				json_object_get(state->plan, "fleet"),
-				"install_root"));
-
-			/* A leftover is harmless: nothing points to it. */
-			(void)!link_hold_remove(root, state->run, NULL);
-		}
+		cli_tidy(state);
 	}
 	engine_free(life.engine);
 	live_free(life.live);

@@ -158,14 +158,19 @@ bool see_released(struct step_run *run, struct err *err)
 bool do_release(struct step_run *run, struct err *err)
 {
 	const struct target *target = NULL;
+	const char *lost = given_up(run);
 
-	/* However the lane ended, its copy is not waited for any more. */
+	/* However the lane ended, its copy is not waited for any more; nor is
+	 * that of the run whose place this one took. */
 	if (!copies_settle(run->env->fleet, run->env->state->run,
-		    run->lane->name, err))
+		    run->lane->name, err) ||
+		(lost && !copies_settle(run->env->fleet, lost, NULL, err)))
 		return false;
+	/* One that was taken over is not ours to remove. */
 	while ((target = next_claimed(run, target)))
 		if (!claim_remove(run->env->fleet->install_root,
-			    claim_name(target), run->env->state->run, err))
+			    claim_name(target), run->env->state->run, err) &&
+			err->code != ERR_HELD)
 			return false;
 	step_acted(run, NULL);
 	return true;

@@ -81,22 +81,33 @@ static bool each_copy(
 	return ok;
 }
 
-/* "<run>-<lane>-" and a number: lane b-2 is not lane b. */
-static bool is_of(const char *name, const char *ours)
-{
-	size_t len = strlen(ours);
+struct owner { /* of copies */
+	const char *run, *lane; /* no lane: any of the run */
+};
 
-	return strncmp(name, ours, len) == 0 && name[len] &&
-	       strspn(name + len, "0123456789") == strlen(name + len);
+/* "<run>-<lane>-" and a number: lane b-2 is not lane b. */
+static bool is_of(const char *name, const struct owner *owner)
+{
+	size_t run = strlen(owner->run), lane;
+
+	if (strncmp(name, owner->run, run) != 0 || name[run] != '-')
+		return false;
+	if (!owner->lane)
+		return true;
+	name += run + 1;
+	lane = strlen(owner->lane);
+	if (strncmp(name, owner->lane, lane) != 0 || name[lane] != '-')
+		return false;
+	name += lane + 1;
+	return name[0] && strspn(name, "0123456789") == strlen(name);
 }
 
 static bool tidy_copy(const struct fleet *fleet, const char *name,
 	const char *path, void *arg, struct err *err)
 {
-	const char *ours = arg;
 	time_t settled;
 
-	if (is_of(name, ours) && !is_settled(path, &settled) &&
+	if (is_of(name, arg) && !is_settled(path, &settled) &&
 		!settle_one(path, err))
 		return false;
 	if (!is_settled(path, &settled) ||
@@ -111,11 +122,9 @@ static bool tidy_copy(const struct fleet *fleet, const char *name,
 bool copies_settle(const struct fleet *fleet, const char *run, const char *lane,
 	struct err *err)
 {
-	_cleanup_free_ char *ours = NULL;
+	struct owner owner = {run, lane};
 
-	if (asprintf(&ours, "%s-%s-", run, lane) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
-	return each_copy(fleet, tidy_copy, ours, err);
+	return each_copy(fleet, tidy_copy, &owner, err);
 }
 
 static bool find_unsettled(const struct fleet *fleet, const char *name,

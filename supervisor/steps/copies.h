@@ -14,7 +14,8 @@
 
 char *copies_path(const struct fleet *fleet, const char *run, const char *lane,
 	unsigned attempt);
-/* Marks the lane's copies settled and removes settled ones that are old. */
+/* Marks the lane's copies settled (NULL: of every lane of the run) and removes
+ * settled ones that are old. */
 bool copies_settle(const struct fleet *fleet, const char *run, const char *lane,
 	struct err *err) WARN_UNUSED;
 /* Is there a copy that no run has settled?  *ret_name: which, freed by the
