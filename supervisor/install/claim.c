@@ -23,8 +23,8 @@
 enum {
 	ENCODED_MAX = 240,
 	CLAIM_BYTES_MAX = 16384,
-	LOCK_TRIES = 100,
-	LOCK_REST_MS = 20,
+	LOCK_TRIES = 1000,
+	LOCK_REST_MS = 2,
 };
 
 static const char suffix[] = ".json";
