@@ -266,7 +266,7 @@ static void test_claim_different_things(void **state)
 	assert_true(create(world, world_path(world, "lib/a"), &claim));
 }
 
-enum { CONTESTS = 100, RIVALS = 4 };
+enum { CONTESTS = 100, TAKE_OVERS = 25, RIVALS = 4 };
 
 /* As rival number i, once the pipe is closed; by another name each. */
 static _Noreturn void contend(struct world *world, int start, int i, bool takes)
@@ -339,7 +339,7 @@ static void test_claim_take_over_at_the_same_moment(void **state)
 	struct claim other = theirs();
 
 	other.port = 27182;
-	for (int round = 0; round < CONTESTS; round++) {
+	for (int round = 0; round < TAKE_OVERS; round++) {
 		assert_true(create(world, "a", &other));
 		contest(world, true);
 		forget_claims(world);
