@@ -287,13 +287,21 @@ static bool is_same_entry(const char *a, const char *b)
 	       dir_a.st_ino == dir_b.st_ino && strcmp(rest_a, rest_b) == 0;
 }
 
-struct search { /* for another's claim on the same thing */
-	const char *name, *but;
-	int port;
+struct search { /* for another's claim on one of these things */
+	const struct claim_thing *things;
+	const char *but, *nor; /* runs that do not count */
 	struct claim *ret_claim;
 	char ret_name[ENCODED_MAX + 1];
-	bool is_found;
+	const struct claim_thing *found;
 };
+
+static bool is_on(const struct claim *claim, const char *name,
+	const struct claim_thing *thing)
+{
+	return strcmp(name, thing->name) == 0 ||
+	       (thing->port && claim->port == thing->port) ||
+	       is_same_entry(name, thing->name);
+}
 
 static bool look_for(
 	void *arg, const char *name, const struct claim *claim, struct err *err)
@@ -301,28 +309,48 @@ static bool look_for(
 	struct search *search = arg;
 
 	(void)err;
-	if (search->is_found ||
-		(search->but && strcmp(claim->run, search->but) == 0))
+	if (search->found ||
+		(search->but && strcmp(claim->run, search->but) == 0) ||
+		(search->nor && strcmp(claim->run, search->nor) == 0))
 		return true;
-	if (strcmp(name, search->name) != 0 &&
-		!(search->port && claim->port == search->port) &&
-		!is_same_entry(name, search->name))
-		return true;
-	search->is_found = true;
-	*search->ret_claim = *claim;
-	(void)snprintf(search->ret_name, sizeof(search->ret_name), "%s", name);
+	for (const struct claim_thing *thing = search->things; thing->name;
+		thing++) {
+		if (!is_on(claim, name, thing))
+			continue;
+		search->found = thing;
+		*search->ret_claim = *claim;
+		(void)snprintf(
+			search->ret_name, sizeof(search->ret_name), "%s", name);
+		break;
+	}
 	return true;
 }
 
 bool claim_find(const char *root, const char *name, int port, const char *but,
 	struct claim *ret_claim, struct err *err)
 {
-	struct search search = {name, but, port, ret_claim, "", false};
+	const struct claim_thing things[] = {{name, port}, {NULL, 0}};
+	struct search search = {
+		.things = things, .but = but, .ret_claim = ret_claim};
 
 	if (!claim_each(root, look_for, &search, err))
 		return false;
-	return search.is_found ||
+	return search.found ||
 	       err_set(err, ERR_MISSING, "nobody has claimed %.60s", name);
+}
+
+/* Is nothing of the lane another's, but for what is taken over? */
+static bool check_lane(const char *root, const struct claim_thing *lane,
+	const char *ours, const char *from, struct err *err)
+{
+	struct claim owner;
+	struct search search = {
+		.things = lane, .but = ours, .nor = from, .ret_claim = &owner};
+
+	if (!lane)
+		return true;
+	return claim_each(root, look_for, &search, err) &&
+	       (!search.found || held_by(search.found->name, &owner, err));
 }
 
 /* The directory's lock is held. */
@@ -353,12 +381,13 @@ static bool create_locked(const char *root, const char *name,
 }
 
 bool claim_create(const char *root, const char *name, const struct claim *claim,
-	struct err *err)
+	const struct claim_thing *lane, struct err *err)
 {
 	_cleanup_fd_ int lock = -1;
 	struct err why = {0};
 
 	return (make_dir(root, &why) && lock_dir(root, &lock, &why) &&
+		       check_lane(root, lane, claim->run, NULL, &why) &&
 		       create_locked(root, name, claim, &why)) ||
 	       refuse(&why, err);
 }
@@ -366,16 +395,17 @@ bool claim_create(const char *root, const char *name, const struct claim *claim,
 static bool take_locked(const char *root, const char *name,
 	const struct claim *claim, const char *from, struct err *err)
 {
+	const struct claim_thing things[] = {{name, claim->port}, {NULL, 0}};
 	struct claim owner;
 	struct search search = {
-		name, claim->run, claim->port, &owner, "", false};
+		.things = things, .but = claim->run, .ret_claim = &owner};
 	char path[PATH_MAX];
 
 	for (;;) {
-		search.is_found = false;
+		search.found = NULL;
 		if (!claim_each(root, look_for, &search, err))
 			return false;
-		if (!search.is_found)
+		if (!search.found)
 			return create_locked(root, name, claim, err);
 		if (strcmp(owner.run, from) != 0)
 			return held_by(name, &owner, err);
@@ -390,12 +420,14 @@ static bool take_locked(const char *root, const char *name,
 }
 
 bool claim_take_over(const char *root, const char *name,
-	const struct claim *claim, const char *from, struct err *err)
+	const struct claim *claim, const char *from,
+	const struct claim_thing *lane, struct err *err)
 {
 	_cleanup_fd_ int lock = -1;
 	struct err why = {0};
 
 	return (make_dir(root, &why) && lock_dir(root, &lock, &why) &&
+		       check_lane(root, lane, claim->run, from, &why) &&
 		       take_locked(root, name, claim, from, &why)) ||
 	       refuse(&why, err);
 }

@@ -35,15 +35,22 @@ struct claim {
  * is ERR_CONFIG.
  */
 
+struct claim_thing { /* what a claim is on */
+	const char *name; /* NULL ends a list */
+	int port;
+};
+
 /* ERR_HELD names the owner, also if it has claimed the same thing by another
- * name; a claim of ours is success. */
+ * name; a claim of ours is success.  `lane` is what has to be ours together: if
+ * any of it is another's, nothing is claimed, so that of two runs that want
+ * the same one gets all of it.  NULL: just this. */
 bool claim_create(const char *root, const char *name, const struct claim *claim,
-	struct err *err) WARN_UNUSED;
+	const struct claim_thing *lane, struct err *err) WARN_UNUSED;
 /* Makes the claims of run `from` on this thing ours (--take-over), and creates
  * what is missing.  ERR_HELD: it is somebody else's by now. */
 bool claim_take_over(const char *root, const char *name,
 	const struct claim *claim, const char *from,
-	struct err *err) WARN_UNUSED;
+	const struct claim_thing *lane, struct err *err) WARN_UNUSED;
 bool claim_read(const char *root, const char *name, struct claim *ret_claim,
 	struct err *err) WARN_UNUSED; /* ERR_MISSING */
 /* The claim on the same thing, by whatever name; but none of run `but` (NULL:

@@ -1,6 +1,7 @@
 /*
  * claims.c - the files on the host that say whose an instance or link is.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -81,17 +82,52 @@ bool see_claimed(struct step_run *run, struct err *err)
 		name, other.run, other.fleet, other.host, other.state_dir);
 }
 
+/* What a lane claims: its processes, then its link. */
+static const struct target *next_claimed(
+	const struct step_run *run, const struct target *after)
+{
+	const struct targets *targets = run->env->targets;
+	const struct target *next = NULL;
+
+	if (!after || after->type == TARGET_PROCESS)
+		next = targets_next(
+			targets, TARGET_PROCESS, run->target->lane, after);
+	if (!next && (!after || after->type == TARGET_PROCESS))
+		next = targets_next(
+			targets, TARGET_LINK, run->target->lane, NULL);
+	return next;
+}
+
+/* Freed by the caller. */
+static struct claim_thing *things_of_lane(const struct step_run *run)
+{
+	const struct target *target = NULL;
+	struct claim_thing *things;
+	size_t count = 0;
+
+	while ((target = next_claimed(run, target)))
+		count++;
+	things = calloc(count + 1, sizeof(*things));
+	for (count = 0; things && (target = next_claimed(run, target)); count++)
+		things[count] = (struct claim_thing){
+			claim_name(target), claim_port(target)};
+	return things;
+}
+
 bool do_claim(struct step_run *run, struct err *err)
 {
 	const char *root = run->env->fleet->install_root;
 	const char *name = claim_name(run->target);
 	const char *from =
 		json_string_value(json_object_get(run->saw, "taken_from"));
+	_cleanup_free_ struct claim_thing *lane = things_of_lane(run);
 	struct claim claim;
 
+	if (!lane)
+		return err_set(err, ERR_BUG, "out of memory");
 	our_claim(run, &claim);
-	if (from ? !claim_take_over(root, name, &claim, from, err)
-		 : !claim_create(root, name, &claim, err))
+	if (from ? !claim_take_over(root, name, &claim, from, lane, err)
+		 : !claim_create(root, name, &claim, lane, err))
 		return false;
 	step_acted(run, NULL);
 	return true;
@@ -119,22 +155,6 @@ bool can_touch(struct step_run *run, struct err *err)
 	if (claimed(run))
 		step_saw(run, VIEW_REACHED, "ours");
 	return true;
-}
-
-/* Every claim of the lane is to go, the link's last. */
-static const struct target *next_claimed(
-	const struct step_run *run, const struct target *after)
-{
-	const struct targets *targets = run->env->targets;
-	const struct target *next = NULL;
-
-	if (!after || after->type == TARGET_PROCESS)
-		next = targets_next(
-			targets, TARGET_PROCESS, run->target->lane, after);
-	if (!next && (!after || after->type == TARGET_PROCESS))
-		next = targets_next(
-			targets, TARGET_LINK, run->target->lane, NULL);
-	return next;
 }
 
 bool see_released(struct step_run *run, struct err *err)

@@ -29,7 +29,7 @@ static bool create(
 	struct world *world, const char *name, const struct claim *claim)
 {
 	memset(&world->err, 0, sizeof(world->err));
-	return claim_create(world->root, name, claim, &world->err);
+	return claim_create(world->root, name, claim, NULL, &world->err);
 }
 
 static const char *claim_file(struct world *world, const char *file)
@@ -162,8 +162,8 @@ static void test_claim_take_over(void **state)
 	struct claim other = theirs();
 
 	assert_true(create(world, "shard0", &other));
-	assert_true(claim_take_over(
-		world->root, "shard0", &ours, "another-run", &world->err));
+	assert_true(claim_take_over(world->root, "shard0", &ours, "another-run",
+		NULL, &world->err));
 	assert_true(claim_check(world->root, "shard0", ours.run, &world->err));
 }
 
@@ -174,7 +174,7 @@ static void test_claim_take_over_from_the_wrong_run(void **state)
 
 	assert_true(create(world, "shard0", &other));
 	assert_false(claim_take_over(
-		world->root, "shard0", &ours, "third-run", &world->err));
+		world->root, "shard0", &ours, "third-run", NULL, &world->err));
 	assert_int_equal(world->err.code, ERR_HELD);
 	assert_non_null(strstr(world->err.msg, "run another-run"));
 	assert_true(claim_check(world->root, "shard0", other.run, &world->err));
@@ -188,11 +188,11 @@ static void test_claim_take_over_repeated(void **state)
 	assert_true(create(world, "shard0", &other));
 	for (int i = 0; i < 2; i++)
 		assert_true(claim_take_over(world->root, "shard0", &ours,
-			"another-run", &world->err));
+			"another-run", NULL, &world->err));
 	assert_true(claim_check(world->root, "shard0", ours.run, &world->err));
 	/* what is nobody's */
-	assert_true(claim_take_over(
-		world->root, "shard1", &ours, "another-run", &world->err));
+	assert_true(claim_take_over(world->root, "shard1", &ours, "another-run",
+		NULL, &world->err));
 	assert_true(claim_check(world->root, "shard1", ours.run, &world->err));
 }
 
@@ -214,8 +214,8 @@ static void assert_same(void **state, const char *name, const char *ours_name,
 		"another-run", &seen, &world->err));
 	assert_int_equal(world->err.code, ERR_MISSING);
 	/* Taken over, nothing is left of it. */
-	assert_true(claim_take_over(
-		world->root, ours_name, &claim, "another-run", &world->err));
+	assert_true(claim_take_over(world->root, ours_name, &claim,
+		"another-run", NULL, &world->err));
 	assert_false(claim_find(
 		world->root, name, claim.port, claim.run, &seen, &world->err));
 	assert_int_equal(world->err.code, ERR_MISSING);
@@ -266,6 +266,28 @@ static void test_claim_different_things(void **state)
 	assert_true(create(world, world_path(world, "lib/a"), &claim));
 }
 
+/* Of two runs that want the same, in whatever order, one gets all. */
+static void test_claim_create_all_of_a_lane(void **state)
+{
+	const struct claim_thing lane[] = {{"shard0", 0}, {"shard1", 7}, {0}};
+	struct world *world = *state;
+	struct claim other = theirs();
+
+	assert_true(
+		claim_create(world->root, "shard1", &other, lane, &world->err));
+	assert_false(
+		claim_create(world->root, "shard0", &ours, lane, &world->err));
+	assert_int_equal(world->err.code, ERR_HELD);
+	assert_non_null(strstr(world->err.msg, "shard1 is claimed by"));
+	assert_false(exists(claim_file(world, "shard0.json")));
+	assert_true(
+		claim_create(world->root, "shard0", &other, lane, &world->err));
+	assert_false(claim_take_over(
+		world->root, "shard0", &ours, "third-run", lane, &world->err));
+	assert_true(claim_take_over(
+		world->root, "shard0", &ours, other.run, lane, &world->err));
+}
+
 enum { CONTESTS = 100, TAKE_OVERS = 25, RIVALS = 4 };
 
 /* As rival number i, once the pipe is closed; by another name each. */
@@ -280,8 +302,9 @@ static _Noreturn void contend(struct world *world, int start, int i, bool takes)
 	(void)snprintf(claim.run, sizeof(claim.run), "rival-%d", i);
 	(void)!read(start, &c, 1);
 	ok = takes ? claim_take_over(world->root, names[i], &claim,
-			     "another-run", &world->err)
-		   : claim_create(world->root, names[i], &claim, &world->err);
+			     "another-run", NULL, &world->err)
+		   : claim_create(
+			     world->root, names[i], &claim, NULL, &world->err);
 	_exit(ok ? 0 : world->err.code == ERR_HELD ? 1 : 2);
 }
 
@@ -498,7 +521,7 @@ static bool act_create(struct world *world)
 static bool act_take_over(struct world *world)
 {
 	return claim_take_over(
-		world->root, "shard0", &ours, "another-run", &world->err);
+		world->root, "shard0", &ours, "another-run", NULL, &world->err);
 }
 
 static bool act_take_over_by_another_name(struct world *world)
@@ -507,7 +530,7 @@ static bool act_take_over_by_another_name(struct world *world)
 
 	claim.port = 27182;
 	return claim_take_over(
-		world->root, "a", &claim, "another-run", &world->err);
+		world->root, "a", &claim, "another-run", NULL, &world->err);
 }
 
 static void prepare_their_port(struct world *world)
@@ -575,6 +598,7 @@ int main(int argc, char **argv)
 		TEST(test_claim_two_names_of_one_path),
 		TEST(test_claim_two_instances_on_one_port),
 		TEST(test_claim_different_things),
+		TEST(test_claim_create_all_of_a_lane),
 		TEST(test_claim_create_at_the_same_moment),
 		TEST(test_claim_take_over_at_the_same_moment),
 		TEST(test_claim_without_permission),

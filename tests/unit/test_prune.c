@@ -101,7 +101,8 @@ static void claim_versions(
 
 	(void)snprintf(claim.from, sizeof(claim.from), "%s", from);
 	(void)snprintf(claim.to, sizeof(claim.to), "%s", to);
-	assert_true(claim_create(world->root, "shard0", &claim, &world->err));
+	assert_true(
+		claim_create(world->root, "shard0", &claim, NULL, &world->err));
 }
 
 static void test_prune_keeps_what_claims_name(void **state)
@@ -237,7 +238,7 @@ static void test_prune_sweeps_notes_of_links(void **state)
 			world_path(world, "opt/.syncup/links/.a.tmp-01234567")),
 		0);
 	assert_true(claim_create(world->root, world_path(world, "bin/claimed"),
-		&claim, &world->err));
+		&claim, NULL, &world->err));
 	assert_prune(world, NULL, 6, "", all);
 	assert_int_equal(make_notes_old(world), 5); /* they were too young */
 	assert_prune(world, NULL, 6, "", all);
