@@ -118,8 +118,8 @@ bool do_claim(struct step_run *run, struct err *err)
 {
 	const char *root = run->env->fleet->install_root;
 	const char *name = claim_name(run->target);
-	const char *from =
-		json_string_value(json_object_get(run->saw, "taken_from"));
+	/* Also for what is nobody's: the rest of the lane may still be its. */
+	const char *from = given_up(run);
 	_cleanup_free_ struct claim_thing *lane = things_of_lane(run);
 	struct claim claim;
 
