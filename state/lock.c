@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/statfs.h>
@@ -15,6 +17,7 @@
 
 #define OWNER_MAX 4096 /* bytes */
 #define OPEN_TRIES 10
+#define START_TICKS_FIELD 22
 
 static const struct {
 	unsigned magic;
@@ -50,7 +53,26 @@ bool lock_check_filesystem(const char *dir, struct err *err)
 	return true;
 }
 
-/* Only for messages: that it fails is no reason not to hold the lock. */
+/* Field 22 of /proc/PID/stat tells apart two processes that had the same pid.
+ * 0: no such process, or it cannot be seen. */
+static unsigned long long start_ticks(pid_t pid)
+{
+	char path[64], stat[1024], *field;
+	_cleanup_fd_ int fd = -1;
+	ssize_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? 0 : read(fd, stat, sizeof(stat) - 1);
+	stat[len > 0 ? len : 0] = '\0';
+	field = strrchr(stat, ')'); /* the name may hold anything */
+	for (int number = 2; field && number < START_TICKS_FIELD; number++)
+		field = strchr(field + 1, ' ');
+	return field ? strtoull(field, NULL, 10) : 0;
+}
+
+/* Only for messages: that it fails is no reason not to hold the lock.  It is
+ * emptied first, so that a reader never sees half of two owners. */
 static void write_owner(int fd)
 {
 	_cleanup_json_ json_t *owner = NULL;
@@ -61,11 +83,22 @@ static void write_owner(int fd)
 	if (ftruncate(fd, 0) < 0)
 		return;
 	(void)gethostname(host, sizeof(host) - 1);
-	owner = json_pack("{s:i, s:s, s:I}", "pid", (int)getpid(), "host", host,
-		"since_ms", (json_int_t)sys_wall_ms());
+	owner = json_pack("{s:i, s:s, s:I, s:s, s:I}", "pid", (int)getpid(),
+		"host", host, "since_ms", (json_int_t)sys_wall_ms(), "boot",
+		sys_boot_id(), "start_ticks",
+		(json_int_t)start_ticks(getpid()));
 	text = owner ? json_dumps(owner, JSON_COMPACT) : NULL;
 	if (!text || !atomic_write_all(fd, text, strlen(text), &ignored))
 		(void)!ftruncate(fd, 0);
+}
+
+static void get_text(
+	const json_t *json, const char *key, char *ret_text, size_t size)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	if (text)
+		(void)snprintf(ret_text, size, "%s", text);
 }
 
 bool lock_read_owner(
@@ -73,7 +106,6 @@ bool lock_read_owner(
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_json_ json_t *json = NULL;
-	const char *host;
 	size_t len;
 
 	memset(ret_owner, 0, sizeof(*ret_owner));
@@ -84,11 +116,31 @@ bool lock_read_owner(
 		(pid_t)json_integer_value(json_object_get(json, "pid"));
 	ret_owner->since_ms =
 		json_integer_value(json_object_get(json, "since_ms"));
-	host = json_string_value(json_object_get(json, "host"));
-	if (host)
-		(void)snprintf(
-			ret_owner->host, sizeof(ret_owner->host), "%s", host);
+	ret_owner->start_ticks = (unsigned long long)json_integer_value(
+		json_object_get(json, "start_ticks"));
+	get_text(json, "host", ret_owner->host, sizeof(ret_owner->host));
+	get_text(json, "boot", ret_owner->boot, sizeof(ret_owner->boot));
 	return true;
+}
+
+/* What is written may be of the holder before: dead, its pid perhaps in use by
+ * somebody else, or of the time before a reboot. */
+static bool may_hold(const struct lock_owner *owner)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	unsigned long long ticks;
+
+	if (owner->pid <= 0)
+		return false;
+	(void)gethostname(host, sizeof(host) - 1);
+	if (strcmp(owner->host, host) != 0)
+		return true; /* nothing of it can be seen from here */
+	if (owner->boot[0] && strcmp(owner->boot, sys_boot_id()) != 0)
+		return false;
+	ticks = start_ticks(owner->pid);
+	if (ticks && owner->start_ticks)
+		return ticks == owner->start_ticks;
+	return kill(owner->pid, 0) == 0 || errno == EPERM;
 }
 
 static bool held(const char *path, struct err *err)
@@ -98,7 +150,7 @@ static bool held(const char *path, struct err *err)
 	struct tm utc;
 	time_t seconds;
 
-	if (!lock_read_owner(path, &owner, NULL) || owner.pid <= 0)
+	if (!lock_read_owner(path, &owner, NULL) || !may_hold(&owner))
 		return err_set(
 			err, ERR_HELD, "%s is held by another process", path);
 	seconds = (time_t)(owner.since_ms / 1000);

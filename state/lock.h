@@ -15,10 +15,16 @@ struct lock_owner { /* what the holder wrote; zeroed where unreadable */
 	pid_t pid;
 	long long since_ms; /* wall clock */
 	char host[65];
+	/* Which process had that pid; "" and 0 in the file of an older syncup.
+	 */
+	char boot[37];
+	unsigned long long start_ticks;
 };
 
 /* ERR_HELD with the owner named in the message ("held by pid 12 on host since
- * 2026-01-02 03:04:05 UTC") when another process has it. */
+ * 2026-01-02 03:04:05 UTC") when another process has it.  Who just took it may
+ * not have written that yet; then nobody is named, rather than the one before.
+ */
 bool lock_take(const char *path, int *ret_fd, struct err *err) WARN_UNUSED;
 bool lock_read_owner(const char *path, struct lock_owner *ret_owner,
 	struct err *err) WARN_UNUSED;

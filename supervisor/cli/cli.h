@@ -85,6 +85,11 @@ bool cli_place_read(const struct cli_place *place, struct run_state *ret_state,
  * lost: ERR_JOURNAL.  Run `but` does not count; NULL: every run does. */
 bool cli_place_check_traces(const struct cli_place *place, const char *but,
 	struct err *err) WARN_UNUSED;
+/* Keeps the supervisor of a run that is given up from working on it, by its own
+ * lock; *ret_fd stays -1 if there is nothing to lock, or not on this host.
+ * ERR_HELD: it works, or that cannot be told. */
+bool cli_place_lock_lost(const struct cli_place *place, const char *root,
+	const char *run, int *ret_fd, struct err *err) WARN_UNUSED;
 /* cli_fail(), with what to type about a bad journal, or a lost one. */
 int cli_fail_journal(const struct cli_place *place, const struct err *err);
 int cli_fail_traces(const struct cli_place *place, const struct err *err);
@@ -110,5 +115,8 @@ struct cli_session {
 };
 
 int cli_session(const struct cli_session *session);
+/* Removes what a run that has ended left in its install root; an error only if
+ * the disk fails. */
+bool cli_tidy(const struct run_state *state, struct err *err) WARN_UNUSED;
 
 #endif

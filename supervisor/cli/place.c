@@ -144,6 +144,57 @@ bool cli_place_check_traces(
 		place->fleet->install_root, claim_is_known, &traces, err);
 }
 
+struct lost { /* where a run's state is, by its claims */
+	const char *run;
+	char state_dir[sizeof(((struct claim *)0)->state_dir)];
+};
+
+static bool find_state(
+	void *arg, const char *name, const struct claim *claim, struct err *err)
+{
+	struct lost *lost = arg;
+	char host[sizeof(claim->host)] = "";
+
+	(void)name, (void)err;
+	(void)gethostname(host, sizeof(host) - 1);
+	if (strcmp(claim->run, lost->run) == 0 &&
+		strcmp(claim->host, host) == 0)
+		(void)snprintf(lost->state_dir, sizeof(lost->state_dir), "%s",
+			claim->state_dir);
+	return true;
+}
+
+static bool is_same_folder(const char *a, const char *b)
+{
+	struct stat st_a, st_b;
+
+	return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 &&
+	       st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino;
+}
+
+bool cli_place_lock_lost(const struct cli_place *place, const char *root,
+	const char *run, int *ret_fd, struct err *err)
+{
+	struct lost lost = {.run = run};
+	_cleanup_free_ char *lock = NULL;
+	struct err why = {0};
+
+	*ret_fd = -1;
+	if (!claim_each(root, find_state, &lost, err))
+		return false;
+	/* In our own folder it is our own lock that keeps others out. */
+	if (!lost.state_dir[0] || is_same_folder(lost.state_dir, place->folder))
+		return true;
+	if (!leaf(lost.state_dir, "lock", &lock, err))
+		return false;
+	if (lock_patiently(lock, ret_fd, &why) || why.sys == ENOENT)
+		return true;
+	return err_set(err, ERR_HELD, "run %s %s: %.250s", run,
+		why.code == ERR_HELD ? "is not lost"
+				     : "may not be lost, that cannot be told",
+		why.msg);
+}
+
 bool cli_place_read(const struct cli_place *place, struct run_state *ret_state,
 	struct err *err)
 {

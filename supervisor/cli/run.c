@@ -31,6 +31,16 @@ static bool put_away(const struct cli_place *place,
 	       atomic_sync_parent(place->journal, err);
 }
 
+static int fail_lost(const struct cli_place *place, const struct err *err)
+{
+	if (err->code != ERR_HELD)
+		return cli_fail(err);
+	return cli_fail_next(err,
+		"syncup plan %s   to see whose it is; only a lost run is taken "
+		"over",
+		place->operand);
+}
+
 /* before: the last run, which has ended; or NULL. */
 static int begin(const struct cli_place *place, const struct run_state *before,
 	const struct cli_args *args)
@@ -43,6 +53,7 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 		.json = cli_value(args, "json") != NULL,
 	};
 	_cleanup_json_ json_t *plan = NULL;
+	_cleanup_fd_ int lost = -1;
 	struct survey survey;
 	struct err err = {0};
 	enum err_code refused;
@@ -56,6 +67,9 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 			"on_failure: rollback   (or stop, or restore) in the "
 			"fleet file");
 	}
+	if (take_over && !cli_place_lock_lost(place, fleet->install_root,
+				 take_over, &lost, &err))
+		return fail_lost(place, &err);
 	if (!survey_take(fleet, &survey, &err))
 		return cli_fail(&err);
 	findings_take_over(&survey, take_over);
@@ -77,6 +91,10 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 	findings_print(&survey, stderr, FINDING_WARNING);
 	plan = procedure_find(fleet->procedure)->forward(&survey);
 	survey_done(&survey);
+	/* So that it is known, too, when the run is continued. */
+	if (take_over)
+		(void)json_object_set_new(
+			plan, "take_over", json_string(take_over));
 	session.plan = plan;
 	/* Not earlier: a refused run must not hide how the last one ended. */
 	if (before && !put_away(place, before, &err))
@@ -116,16 +134,35 @@ static bool same_fleet(const struct cli_place *place,
 		place->operand, state->run, difference ? difference : "");
 }
 
+/* The run that is given up: as typed, or as typed when this run began. */
+static const char *taken_over(
+	const struct run_state *state, const struct cli_args *args)
+{
+	const char *typed = cli_value(args, "take-over");
+
+	return typed ? typed
+		     : json_string_value(
+			       json_object_get(state->plan, "take_over"));
+}
+
+static const char *install_root(const struct run_state *state)
+{
+	return json_string_value(json_object_get(
+		json_object_get(state->plan, "fleet"), "install_root"));
+}
+
 static int go_on(const struct cli_place *place, const struct run_state *state,
 	const struct cli_args *args)
 {
 	struct cli_answer answer = {0};
+	const char *take_over = taken_over(state, args);
 	const struct cli_session session = {
 		.place = place,
-		.take_over = cli_value(args, "take-over"),
+		.take_over = take_over,
 		.answer = cli_value(args, "answer") ? &answer : NULL,
 		.json = cli_value(args, "json") != NULL,
 	};
+	_cleanup_fd_ int lost = -1;
 	struct err err = {0};
 
 	if (!cli_value(args, "as-planned") && !same_fleet(place, state, &err))
@@ -136,6 +173,9 @@ static int go_on(const struct cli_place *place, const struct run_state *state,
 	if (session.answer && !cli_answer_parse(state,
 				      cli_value(args, "answer"), &answer, &err))
 		return cli_fail_next(&err, "syncup help run");
+	if (take_over && !cli_place_lock_lost(place, install_root(state),
+				 take_over, &lost, &err))
+		return fail_lost(place, &err);
 	return cli_session(&session);
 }
 
@@ -145,6 +185,9 @@ static int start_anew(const struct cli_place *place,
 {
 	struct err err = {0};
 
+	/* It may have been killed after its end. */
+	if (before && !cli_tidy(before, &err))
+		return cli_fail(&err);
 	if (!cli_place_check_traces(place, cli_value(args, "take-over"), &err))
 		return cli_fail_traces(place, &err);
 	if (cli_value(args, "answer"))

@@ -206,6 +206,18 @@ static int live_with(struct life *life, struct err *err)
 	return code;
 }
 
+/* A leftover is harmless: nothing points to it.  A disk that fails is told all
+ * the same. */
+bool cli_tidy(const struct run_state *state, struct err *err)
+{
+	const char *root = json_string_value(json_object_get(
+		json_object_get(state->plan, "fleet"), "install_root"));
+
+	return !root || state->outcome == RUN_UNFINISHED ||
+	       link_hold_remove(root, state->run, err) ||
+	       err->code != ERR_STORAGE;
+}
+
 int cli_session(const struct cli_session *session)
 {
 	struct life life = {.json = session->json};
@@ -239,17 +251,8 @@ int cli_session(const struct cli_session *session)
 		if (!session->json)
 			live_end(life.live, state);
 		say_end(session, state, code, &err);
-		if (state->outcome != RUN_UNFINISHED) {
-			const char *root = json_string_value(json_object_get(
-				json_object_get(state->plan, "fleet"),
-				"install_root"));
-
-			/* A leftover is harmless: nothing points to it.  A
-			 * disk that fails is told all the same. */
-			if (!link_hold_remove(root, state->run, &err) &&
-				err.code == ERR_STORAGE)
-				code = cli_fail(&err);
-		}
+		if (!cli_tidy(state, &err))
+			code = cli_fail(&err);
 	}
 	engine_free(life.engine);
 	live_free(life.live);

@@ -452,6 +452,42 @@ bool files_clean(int versions, const char *prefix, long age_s, struct err *err)
 	return ok;
 }
 
+static bool is_temporary(const char *name)
+{
+	static const char mark[] = ".tmp-";
+	const size_t digits = 8, tail = sizeof(mark) - 1 + digits;
+	size_t len = strlen(name);
+
+	return name[0] == '.' && len > tail + 1 &&
+	       strncmp(name + len - tail, mark, sizeof(mark) - 1) == 0 &&
+	       strspn(name + len - digits, "0123456789abcdef") == digits;
+}
+
+bool files_clean_temporary(int dir, long age_s, struct err *err)
+{
+	time_t now = (time_t)(sys_wall_ms() / 1000);
+	const struct dirent *entry;
+	DIR *list = list_dir(dir);
+	struct stat st;
+	bool ok = true;
+
+	if (!list)
+		return err_sys(err, files_code(errno), errno,
+			"looking for temporary files");
+	while (ok && (entry = readdir(list))) {
+		if (!is_temporary(entry->d_name) ||
+			fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) <
+				0 ||
+			S_ISDIR(st.st_mode) || st.st_mtime > now - age_s)
+			continue;
+		if (files_unlink(dir, entry->d_name, 0) < 0 && errno != ENOENT)
+			ok = err_sys(err, files_code(errno), errno,
+				"removing %s", entry->d_name);
+	}
+	(void)closedir(list);
+	return ok;
+}
+
 bool files_partial_clean(int versions, const char *version, struct err *err)
 {
 	char prefix[NAME_MAX + 1];

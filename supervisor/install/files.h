@@ -64,6 +64,9 @@ bool files_partial_make(int versions, const char *version,
  * older than age_s. */
 bool files_clean(int versions, const char *prefix, long age_s,
 	struct err *err) WARN_UNUSED;
+/* Removes the temporary entries of atomic_file (".<name>.tmp-<8 digits>") that
+ * are older than age_s: nobody works on one so long. */
+bool files_clean_temporary(int dir, long age_s, struct err *err) WARN_UNUSED;
 /* .partial-<version>-*, of whatever age. */
 bool files_partial_clean(
 	int versions, const char *version, struct err *err) WARN_UNUSED;

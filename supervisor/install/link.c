@@ -3,6 +3,7 @@
  */
 #include "supervisor/install/link.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,11 +11,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
 #include "supervisor/install/capture.h"
+#include "supervisor/install/claim.h"
 #include "supervisor/install/files.h"
 #include "supervisor/install/links.h"
 
@@ -160,18 +163,73 @@ bool link_hold(const struct link_spec *link, const char *run, struct err *err)
 
 bool link_hold_remove(const char *root, const char *run, struct err *err)
 {
-	char entry[NAME_MAX + 1];
+	char entry[NAME_MAX + 1], path[PATH_MAX];
 	_cleanup_fd_ int versions = -1;
 	bool is_used;
 
 	if (!hold_entry(run, entry, err) ||
-		!links_lead_to(root, entry, &is_used, err))
+		!files_path(path, err, "%s/versions/%s", root, entry))
+		return false;
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return true;
+	if (!links_lead_to(root, entry, &is_used, err))
 		return false;
 	if (is_used)
 		return true;
 	return files_open_versions(root, &versions, err) &&
 	       files_remove_tree(versions, entry, err) &&
 	       files_sync_dir(versions, ".", err);
+}
+
+struct claimed { /* does any claim name this run? */
+	const char *run;
+	bool is_claimed;
+};
+
+static bool names_run(
+	void *arg, const char *name, const struct claim *claim, struct err *err)
+{
+	struct claimed *claimed = arg;
+
+	(void)name, (void)err;
+	if (strcmp(claim->run, claimed->run) == 0)
+		claimed->is_claimed = true;
+	return true;
+}
+
+static bool sweep_hold(
+	const char *root, int versions, const char *entry, struct err *err)
+{
+	struct claimed claimed = {entry + strlen(LINKS_HOLD), false};
+	struct stat st;
+
+	if (fstatat(versions, entry, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		st.st_mtime > time(NULL) - FILES_DAY_S ||
+		!files_name_is_plain(claimed.run))
+		return true;
+	/* Its claims are made before it, and go when its run has ended. */
+	return claim_each(root, names_run, &claimed, err) &&
+	       (claimed.is_claimed || link_hold_remove(root, claimed.run, err));
+}
+
+bool link_hold_sweep(const char *root, struct err *err)
+{
+	char path[PATH_MAX];
+	const struct dirent *entry;
+	bool ok = true;
+	DIR *list;
+
+	if (!files_path(path, err, "%s/versions", root))
+		return false;
+	list = opendir(path);
+	if (!list)
+		return errno == ENOENT || err_sys(err, files_code(errno), errno,
+						  "reading %s", path);
+	while (ok && (entry = readdir(list)))
+		if (strncmp(entry->d_name, LINKS_HOLD, strlen(LINKS_HOLD)) == 0)
+			ok = sweep_hold(root, dirfd(list), entry->d_name, err);
+	(void)closedir(list);
+	return ok;
 }
 
 /* dpkg -S takes a pattern. */

@@ -50,6 +50,9 @@ bool link_hold(const struct link_spec *link, const char *run,
  * <root>/.syncup/links), or one in <root> or <root>/<lane>. */
 bool link_hold_remove(
 	const char *root, const char *run, struct err *err) WARN_UNUSED;
+/* The same for every run that is over: no claim on this root names it, and its
+ * hold is older than a day. */
+bool link_hold_sweep(const char *root, struct err *err) WARN_UNUSED;
 /* Can we replace it?  ERR_CONFIG: directory not writable, or the path belongs
  * to a Debian package (dpkg -S), with what to type. */
 bool link_check_writable(
@@ -74,8 +77,9 @@ bool unadopt(const struct link_spec *link, const char *version,
 /* Removes versions but the `keep` newest and those in `needed`
  * (NULL-terminated), those any link leads to (see link_hold_remove()), and
  * those that a running process executes (/proc/<pid>/exe, by inode) or a claim
- * on this root names.  Also .partial-* older than a day.  *ret_removed (freed
- * by the caller) says what went, comma separated; "" if nothing did. */
+ * on this root names.  Also what killed supervisors left, once it is older than
+ * a day: .partial-*, holds, temporary files, notes of links.  *ret_removed
+ * (freed by the caller) says what went, comma separated; "" if nothing did. */
 bool prune_versions(const char *root, const char *const *needed, unsigned keep,
 	char **ret_removed, struct err *err) WARN_UNUSED;
 

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
+#include "supervisor/install/claim.h"
 #include "supervisor/install/files.h"
 
 bool links_check_spec(const struct link_spec *link, struct err *err)
@@ -193,4 +195,63 @@ bool links_lead_to(
 	       visit_dir(notes, noted_leads_to, version_dir, ret_lead, err) &&
 	       (*ret_lead || visit_dir(root, visit_root_entry, version_dir,
 				     ret_lead, err));
+}
+
+/* A claim is made before its link is noted and turned, and goes last. */
+static bool is_note_dead(const char *root, int notes, const char *name,
+	bool *ret_dead, struct err *err)
+{
+	char path[PATH_MAX], versions[PATH_MAX];
+	ssize_t len = readlinkat(notes, name, path, sizeof(path) - 1);
+	struct claim claim;
+	struct err why = {0};
+	struct stat st;
+	bool leads = false;
+
+	*ret_dead = false;
+	if (len <= 0 || fstatat(notes, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		st.st_mtime > time(NULL) - FILES_DAY_S)
+		return true;
+	path[len] = '\0';
+	if (!files_path(versions, err, "%s/versions", root) ||
+		!leads_to(path, versions, &leads, err))
+		return false;
+	if (leads || claim_find(root, path, 0, NULL, &claim, &why))
+		return true;
+	if (why.code != ERR_MISSING) {
+		if (err)
+			*err = why;
+		return false;
+	}
+	*ret_dead = true;
+	return true;
+}
+
+bool links_sweep(const char *root, struct err *err)
+{
+	char dir[PATH_MAX];
+	const struct dirent *entry;
+	bool ok, is_dead;
+	DIR *list;
+
+	if (!files_path(dir, err, "%s/.syncup/links", root))
+		return false;
+	list = opendir(dir);
+	if (!list)
+		return errno == ENOENT || err_sys(err, files_code(errno), errno,
+						  "reading %s", dir);
+	ok = files_clean_temporary(dirfd(list), FILES_DAY_S, err);
+	while (ok && (entry = readdir(list))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		ok = is_note_dead(
+			root, dirfd(list), entry->d_name, &is_dead, err);
+		if (ok && is_dead &&
+			files_unlink(dirfd(list), entry->d_name, 0) < 0 &&
+			errno != ENOENT)
+			ok = err_sys(err, files_code(errno), errno,
+				"removing %s/%s", dir, entry->d_name);
+	}
+	(void)closedir(list);
+	return ok;
 }

@@ -29,4 +29,8 @@ bool links_forget(const struct link_spec *link, struct err *err) WARN_UNUSED;
 bool links_lead_to(const char *root, const char *entry, bool *ret_lead,
 	struct err *err) WARN_UNUSED;
 
+/* Removes notes of links that lead into <root>/versions no more, and temporary
+ * ones; none that is younger than a day or whose link somebody has claimed. */
+bool links_sweep(const char *root, struct err *err) WARN_UNUSED;
+
 #endif

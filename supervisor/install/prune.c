@@ -247,6 +247,9 @@ static bool sweep(struct prune *prune, char **ret_removed, struct err *err)
 			len ? ", " : "", prune->version[i]);
 	}
 	if (!files_clean(prune->versions_fd, FILES_PARTIAL, FILES_DAY_S, err) ||
+		!link_hold_sweep(prune->root, err) ||
+		!links_sweep(prune->root, err) ||
+		!claim_sweep(prune->root, err) ||
 		!files_sync_dir(prune->versions_fd, ".", err))
 		return false;
 	*ret_removed = take_ptr(removed);

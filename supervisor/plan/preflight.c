@@ -78,11 +78,32 @@ static void check_artifact(struct survey *survey)
 		(unsigned long long)(survey->artifact.bytes >> 20));
 }
 
-static void check_claim(
-	struct survey *survey, const char *subject, const struct claim *claim)
+/* Others would not see that we are at work, and so come in between. */
+static void check_claims(struct survey *survey)
+{
+	const char *root = survey->fleet->install_root;
+	struct finding *finding;
+
+	if (!survey->claims_err.code)
+		return;
+	finding = add(survey, FINDING_REFUSAL, "claim", root);
+	say(finding, "%s", survey->claims_err.msg);
+	fix(finding, "run syncup as the user that owns %.200s", root);
+}
+
+static void check_claim(struct survey *survey, const char *subject,
+	const struct claim *claim, const struct err *claim_err)
 {
 	struct finding *finding;
 
+	if (claim_err->code) {
+		finding = add(survey, FINDING_REFUSAL, "claim", subject);
+		say(finding, "whether it is claimed cannot be told: %s",
+			claim_err->msg);
+		fix(finding, "run syncup as the user that wrote it, or remove "
+			     "it if no run needs it");
+		return;
+	}
 	if (!claim->run[0])
 		return;
 	finding = add(survey, FINDING_REFUSAL, "claim", subject);
@@ -526,17 +547,20 @@ bool preflight(struct survey *survey, struct err *err)
 {
 	(void)err;
 	check_artifact(survey);
+	check_claims(survey);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		struct seen_instance *seen = &survey->instance[i];
 
-		check_claim(survey, seen->instance->name, &seen->claim);
+		check_claim(survey, seen->instance->name, &seen->claim,
+			&seen->claim_err);
 		check_process(survey, seen);
 		check_api(survey, seen);
 		check_start(survey, seen);
 	}
 	for (unsigned i = 0; i < survey->lane_count; i++) {
 		check_claim(survey, survey->lane[i].link_path,
-			&survey->lane[i].link_claim);
+			&survey->lane[i].link_claim,
+			&survey->lane[i].link_claim_err);
 		check_cluster(survey, i);
 		check_complete(survey, i);
 		check_coordinator(survey, i);

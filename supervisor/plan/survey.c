@@ -317,11 +317,15 @@ static void look_at_artifact(struct looking *looking)
 	answered(ask);
 }
 
-static void look_at_claim(
-	const struct survey *survey, const char *name, struct claim *claim)
+static void look_at_claim(const struct survey *survey, const char *name,
+	int port, struct claim *claim, struct err *claim_err)
 {
-	if (!claim_read(survey->fleet->install_root, name, claim, NULL))
-		memset(claim, 0, sizeof(*claim));
+	if (claim_find(survey->fleet->install_root, name, port, NULL, claim,
+		    claim_err))
+		return;
+	memset(claim, 0, sizeof(*claim));
+	if (claim_err->code == ERR_MISSING)
+		*claim_err = (struct err){0};
 }
 
 static void look_at_links(struct survey *survey)
@@ -338,10 +342,11 @@ static void look_at_links(struct survey *survey)
 		};
 		char *kept = NULL;
 
+		look_at_claim(survey, lane->link_path, 0, &lane->link_claim,
+			&lane->link_claim_err);
 		if (!link_read(&link, &lane->link, &lane->link_err) ||
 			!link_check_writable(&link, &lane->link_err))
 			continue;
-		look_at_claim(survey, lane->link_path, &lane->link_claim);
 		if (asprintf(&kept, "%s/versions/%s/bin/mongosync",
 			    fleet->install_root, lane->from) < 0)
 			continue;
@@ -402,7 +407,8 @@ static bool load_instances(struct survey *survey, struct err *err)
 		(void)snprintf(
 			leaf, sizeof(leaf), "%s.run", seen->instance->name);
 		seen->run_file = fleet_state_path(fleet, leaf);
-		look_at_claim(survey, seen->instance->name, &seen->claim);
+		look_at_claim(survey, seen->instance->name, seen->config.port,
+			&seen->claim, &seen->claim_err);
 	}
 	return true;
 }
@@ -444,6 +450,8 @@ bool survey_take(
 		event_base_free(looking.base);
 	if (ok && survey_group(&survey, err)) {
 		look_at_links(&survey);
+		(void)!claim_check_writable(
+			fleet->install_root, &survey.claims_err);
 		versions_from_links(&survey);
 		room_look(&survey);
 		if (preflight(&survey, err)) {

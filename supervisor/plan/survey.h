@@ -32,6 +32,7 @@ struct seen_instance {
 	unsigned cluster; /* index of its destination */
 	unsigned lane; /* index, once grouped */
 	struct claim claim; /* run[0] == 0: unclaimed */
+	struct err claim_err; /* no code: claim is what is there */
 	char differs[400]; /* how a start by us differs from what runs, or "" */
 };
 
@@ -66,6 +67,7 @@ struct seen_lane {
 	struct link_seen link;
 	struct err link_err; /* cannot be read or replaced */
 	struct claim link_claim; /* run[0] == 0: unclaimed */
+	struct err link_claim_err;
 	bool kept; /* versions/<from> is there and the link goes to a version */
 	char from[VERSION_MAX];
 	uint64_t adopted_bytes; /* of the executable, if it is to be kept */
@@ -100,6 +102,7 @@ struct survey {
 	struct err artifact_err;
 	bool delivered; /* versions/<version> is there */
 	struct seen_place state_place, root_place;
+	struct err claims_err; /* code: no claims can be made */
 	struct finding *finding;
 	unsigned finding_count;
 };

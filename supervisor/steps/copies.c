@@ -19,9 +19,10 @@
 #define ROOM_PREFIX ".room-"
 #define PARTIAL_SUFFIX ".partial" /* as in metadata_copy.h */
 
-struct tidying {
-	const char *run;
-	char *ours; /* what the lane's copies begin with */
+#define GONE_PREFIX ".gone-" /* one that is being removed */
+
+struct owner { /* of copies */
+	const char *run, *lane; /* no lane: any of the run */
 };
 
 char *copies_path(const struct fleet *fleet, const char *run, const char *lane,
@@ -38,8 +39,29 @@ char *copies_path(const struct fleet *fleet, const char *run, const char *lane,
 static int remove_one(
 	const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
+	(void)st, (void)ftw;
+	return sys->unlinkat(AT_FDCWD, path, type == FTW_DP ? AT_REMOVEDIR : 0);
+}
+
+static bool remove_tree(const char *path, struct err *err)
+{
+	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ||
+	       err_sys(err, ERR_STORAGE, errno, "removing %s", path);
+}
+
+/* Renamed first, and that is on the disk before anything of it goes: without
+ * its mark, what is left of it would look like a copy that is waited for. */
+static bool remove_copy(const char *path, struct err *err)
+{
+	_cleanup_free_ char *gone = NULL;
+	const char *name = strrchr(path, '/') + 1;
+
+	if (asprintf(&gone, "%.*s" GONE_PREFIX "%s", (int)(name - path), path,
+		    name) < 0)
+		return err_set(err, ERR_BUG, "out of memory");
+	if (sys->renameat2(AT_FDCWD, path, AT_FDCWD, gone, 0) != 0)
+		return err_sys(err, ERR_STORAGE, errno, "renaming %s", path);
+	return atomic_sync_parent(gone, err) && remove_tree(gone, err);
 }
 
 static bool is_settled(const char *copy, time_t *ret_when)
@@ -53,16 +75,20 @@ static bool is_settled(const char *copy, time_t *ret_when)
 	return true;
 }
 
+/* Synced even if it is there: who wrote it may have been killed before. */
 static bool settle_one(const char *copy, struct err *err)
 {
 	_cleanup_free_ char *mark = NULL;
+	time_t when;
 
 	if (asprintf(&mark, "%s/settled", copy) < 0)
 		return err_set(err, ERR_BUG, "out of memory");
+	if (is_settled(copy, &when))
+		return atomic_sync_parent(mark, err);
 	return atomic_file_write(mark, "", 0, 0600, err);
 }
 
-/* Calls for each copy; opening nothing means that there are none. */
+/* Calls for each entry; opening nothing means that there are none. */
 typedef bool copy_fn(const struct fleet *fleet, const char *name,
 	const char *path, void *arg, struct err *err);
 
@@ -80,7 +106,8 @@ static bool each_copy(
 	while (ok && (entry = readdir(dir))) {
 		_cleanup_free_ char *path = NULL;
 
-		if (entry->d_name[0] == '.')
+		if (strcmp(entry->d_name, ".") == 0 ||
+			strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
 			ok = err_set(err, ERR_BUG, "out of memory");
@@ -92,76 +119,71 @@ static bool each_copy(
 }
 
 /* "<run>-<lane>-" and a number: lane b-2 is not lane b. */
-static bool is_of(const char *name, const char *ours)
+static bool is_of(const char *name, size_t len, const struct owner *owner)
 {
-	size_t len = strlen(ours);
+	size_t run = strlen(owner->run), lane = 0;
 
-	return strncmp(name, ours, len) == 0 && name[len] &&
-	       strspn(name + len, "0123456789") == strlen(name + len);
-}
-
-static bool remove_copy(const char *path, struct err *err)
-{
-	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ||
-	       err_sys(err, ERR_STORAGE, errno, "removing %s", path);
+	if (strncmp(name, owner->run, run) != 0 || name[run] != '-')
+		return false;
+	if (!owner->lane)
+		return true;
+	lane = strlen(owner->lane);
+	if (strncmp(name + run + 1, owner->lane, lane) != 0 ||
+		name[run + 1 + lane] != '-')
+		return false;
+	lane += run + 2;
+	return len > lane && strspn(name + lane, "0123456789") == len - lane;
 }
 
 /* A copy that did not get its name, because who made it was killed or the disk
  * was full, is of use to nobody. */
-static bool is_partial(const char *name)
+static bool is_partial(const char *name, size_t *ret_len)
 {
 	size_t len = strlen(name), suffix = strlen(PARTIAL_SUFFIX);
 
-	return len > suffix && strcmp(name + len - suffix, PARTIAL_SUFFIX) == 0;
+	if (name[0] == '.' || len <= suffix ||
+		strcmp(name + len - suffix, PARTIAL_SUFFIX) != 0)
+		return false;
+	*ret_len = len - suffix;
+	return true;
 }
 
 /* Another lane of this run may be making one at this moment. */
-static bool is_abandoned(const char *name, const struct tidying *tidying)
-{
-	_cleanup_free_ char *whole =
-		strndup(name, strlen(name) - strlen(PARTIAL_SUFFIX));
-
-	return strncmp(name, tidying->run, strlen(tidying->run)) != 0 ||
-	       (whole && is_of(whole, tidying->ours));
-}
-
 static bool tidy_partial(const struct fleet *fleet, const char *name,
 	const char *path, void *arg, struct err *err)
 {
+	const struct owner *owner = arg;
+	size_t len;
+
 	(void)fleet;
-	return !is_partial(name) || !is_abandoned(name, arg) ||
-	       remove_copy(path, err);
+	if (!is_partial(name, &len))
+		return true;
+	if (strncmp(name, owner->run, strlen(owner->run)) == 0 &&
+		!is_of(name, len, owner))
+		return true;
+	return remove_copy(path, err);
 }
 
 static bool tidy_copy(const struct fleet *fleet, const char *name,
 	const char *path, void *arg, struct err *err)
 {
-	const struct tidying *tidying = arg;
 	time_t settled;
+	size_t len;
 
-	if (is_partial(name))
+	/* Of one who was killed. */
+	if (strncmp(name, GONE_PREFIX, strlen(GONE_PREFIX)) == 0)
+		return atomic_sync_parent(path, err) && remove_tree(path, err);
+	if (name[0] == '.')
+		return true;
+	if (is_partial(name, &len))
 		return tidy_partial(fleet, name, path, arg, err);
-	if (is_of(name, tidying->ours) && !is_settled(path, &settled) &&
-		!settle_one(path, err))
+	if (is_of(name, strlen(name), arg) && !settle_one(path, err))
 		return false;
 	if (!is_settled(path, &settled) ||
 		time(NULL) - settled <
 			(time_t)fleet->keep_metadata_days * 24 * 3600)
 		return true;
 	return remove_copy(path, err);
-}
-
-static bool tidy(const struct fleet *fleet, const char *run, const char *lane,
-	copy_fn *fn, struct err *err)
-{
-	struct tidying tidying = {.run = run};
-	bool ok;
-
-	if (asprintf(&tidying.ours, "%s-%s-", run, lane) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
-	ok = each_copy(fleet, fn, &tidying, err);
-	free(tidying.ours);
-	return ok;
 }
 
 static char *room_path(
@@ -239,14 +261,18 @@ bool copies_give_room(const struct fleet *fleet, const char *run,
 bool copies_drop_partial(const struct fleet *fleet, const char *run,
 	const char *lane, struct err *err)
 {
-	return tidy(fleet, run, lane, tidy_partial, err);
+	struct owner owner = {run, lane};
+
+	return each_copy(fleet, tidy_partial, &owner, err);
 }
 
 bool copies_settle(const struct fleet *fleet, const char *run, const char *lane,
 	struct err *err)
 {
-	return copies_give_room(fleet, run, lane, err) &&
-	       tidy(fleet, run, lane, tidy_copy, err);
+	struct owner owner = {run, lane};
+
+	return (!lane || copies_give_room(fleet, run, lane, err)) &&
+	       each_copy(fleet, tidy_copy, &owner, err);
 }
 
 static bool find_unsettled(const struct fleet *fleet, const char *name,
@@ -254,9 +280,13 @@ static bool find_unsettled(const struct fleet *fleet, const char *name,
 {
 	char **ret_name = arg;
 	time_t settled;
+	size_t len;
 
 	(void)fleet, (void)err;
-	if (!*ret_name && !is_partial(name) && !is_settled(path, &settled))
+	/* One that never was whole is nothing to go back to. */
+	if (name[0] == '.' || is_partial(name, &len))
+		return true;
+	if (!*ret_name && !is_settled(path, &settled))
 		*ret_name = strdup(name);
 	return true;
 }

@@ -5,6 +5,7 @@
  *   <run>-<lane>-<n>/settled     written when its lane had ended well
  *   <run>-<lane>-<n>.partial/    one that is being made, or never was
  *
+ *   .gone-<name>/                one that is being removed
  *   .room-<run>-<lane>           holds the room that the copy will take
  *
  * A copy without "settled" may still be needed for the way back; settled ones
@@ -28,7 +29,8 @@ bool copies_give_room(const struct fleet *fleet, const char *run,
  * their room may be what the next attempt lacks.  Not while one is made. */
 bool copies_drop_partial(const struct fleet *fleet, const char *run,
 	const char *lane, struct err *err) WARN_UNUSED;
-/* The same; gives the room back, marks the lane's copies settled and removes
+/* The same; gives the room back, marks the lane's copies settled (NULL: of
+ * every lane of the run; another than ours, whose room has gone) and removes
  * settled ones that are old. */
 bool copies_settle(const struct fleet *fleet, const char *run, const char *lane,
 	struct err *err) WARN_UNUSED;

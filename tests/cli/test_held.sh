@@ -8,6 +8,8 @@ test_lock() {
 	behave shard0 '{"never_pauses": 1}'
 	run_behind
 	wait_begun pause
+	# Why it waits it writes down once; from then on nothing changes.
+	until_true 20 grep -q '"kind":"note".*waiting for PAUSED' "$(journal)" || fail "it does not say why it waits"
 	remember
 	syncup run "$W/fleet.yaml"
 	expect_sentence 4 "$W/state/test/lock is held by pid $RUN on [^ ]+ since 20[0-9-]+ [0-9:]+ UTC$" "a second supervisor"

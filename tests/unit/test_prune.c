@@ -1,9 +1,13 @@
 #include "install_world.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/file.h>
+#include <time.h>
 #include <utime.h>
 
 #include "supervisor/install/claim.h"
+#include "supervisor/install/links.h"
 
 static const char *const versions[] = {
 	"1.9.0", "1.10.0", "1.11.0", "1.12.0", "1.13.0-rc1", "1.13.0"};
@@ -97,7 +101,8 @@ static void claim_versions(
 
 	(void)snprintf(claim.from, sizeof(claim.from), "%s", from);
 	(void)snprintf(claim.to, sizeof(claim.to), "%s", to);
-	assert_true(claim_create(world->root, "shard0", &claim, &world->err));
+	assert_true(
+		claim_create(world->root, "shard0", &claim, NULL, &world->err));
 }
 
 static void test_prune_keeps_what_claims_name(void **state)
@@ -125,6 +130,129 @@ static void test_prune_unreadable_claim(void **state)
 	assert_string_equal(before, after);
 	free(before);
 	free(after);
+}
+
+static void make_old(const char *path)
+{
+	const time_t then = time(NULL) - 25 * 3600;
+	const struct timespec old[2] = {{.tv_sec = then}, {.tv_sec = then}};
+
+	assert_int_equal(
+		utimensat(AT_FDCWD, path, old, AT_SYMLINK_NOFOLLOW), 0);
+}
+
+static const char *hold_of(struct world *world, const char *run)
+{
+	char name[100];
+
+	(void)snprintf(name, sizeof(name), "opt/versions/.hold-%s", run);
+	return world_path(world, name);
+}
+
+static void hold(struct world *world, const char *link_name, const char *run)
+{
+	const struct link_spec link = {
+		.path = world_path(world, link_name),
+		.root = world->root,
+		.name = "mongosync",
+	};
+
+	if (!link_hold(&link, run, &world->err))
+		fail_msg("%s", world->err.msg);
+	make_old(hold_of(world, run));
+}
+
+/* What runs that are over left goes; what a live one owns stays. */
+static void test_prune_sweeps_holds(void **state)
+{
+	static const char *const stay[] = {"held", "r1", "young"};
+	struct world *world = *state;
+
+	prepare_versions(world);
+	hold(world, "opt/one/current", "over");
+	hold(world, "opt/one/current", "r1"); /* claimed, not linked any more */
+	hold(world, "opt/one/current", "young");
+	hold(world, "opt/one/current", "other");
+	hold(world, "opt/one/current", "held"); /* linked, not claimed */
+	assert_int_equal(utime(hold_of(world, "young"), NULL), 0);
+	claim_versions(world, "1.12.0", "1.13.0");
+	assert_prune(world, NULL, 6, "",
+		"1.13.0 1.13.0-rc1 1.12.0 1.11.0 1.10.0 1.9.0 ");
+	assert_false(exists(hold_of(world, "over")));
+	assert_false(exists(hold_of(world, "other")));
+	for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++)
+		assert_true(exists(hold_of(world, stay[i])));
+}
+
+/* Whatever is in there becomes old; the number of it. */
+static int make_notes_old(struct world *world)
+{
+	const char *dir = world_path(world, "opt/.syncup/links");
+	DIR *list = opendir(dir);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	int count = 0;
+
+	assert_non_null(list);
+	while ((entry = readdir(list))) {
+		if (entry->d_name[0] == '.' && entry->d_name[1] != 'a')
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		make_old(path);
+		count++;
+	}
+	assert_int_equal(closedir(list), 0);
+	return count;
+}
+
+static void point(struct world *world, const char *link_name)
+{
+	const struct link_spec link = {
+		.path = world_path(world, link_name),
+		.root = world->root,
+		.name = "mongosync",
+		.is_binary = true,
+	};
+
+	make_dirs(link.path);
+	if (!link_point(&link, "1.13.0", &world->err))
+		fail_msg("%s", world->err.msg);
+}
+
+static void test_prune_sweeps_notes_of_links(void **state)
+{
+	static const char *const names[] = {
+		"bin/gone", "bin/plain", "bin/there", "bin/claimed"};
+	const char *all = "1.13.0 1.13.0-rc1 1.12.0 1.11.0 1.10.0 1.9.0 ";
+	struct world *world = *state;
+	struct claim claim = {.run = "r1"};
+
+	prepare_versions(world);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		point(world, names[i]);
+	assert_int_equal(unlink(world_path(world, "bin/gone")), 0);
+	assert_int_equal(unlink(world_path(world, "bin/claimed")), 0);
+	make_script(world_path(world, "bin/plain"), "#!/bin/sh\n");
+	assert_int_equal(
+		symlink("x",
+			world_path(world, "opt/.syncup/links/.a.tmp-01234567")),
+		0);
+	assert_true(claim_create(world->root, world_path(world, "bin/claimed"),
+		&claim, NULL, &world->err));
+	assert_prune(world, NULL, 6, "", all);
+	assert_int_equal(make_notes_old(world), 5); /* they were too young */
+	assert_prune(world, NULL, 6, "", all);
+	assert_int_equal(make_notes_old(world), 2);
+	/* A claim that cannot be read: nothing goes. */
+	scratch_write(world_path(world, "opt/.syncup/claims/x.json"), "?", 1);
+	assert_false(links_sweep(world->root, &world->err));
+	assert_int_equal(make_notes_old(world), 2);
+	assert_int_equal(
+		unlink(world_path(world, "opt/.syncup/claims/x.json")), 0);
+	assert_true(claim_remove(world->root, world_path(world, "bin/claimed"),
+		"r1", &world->err));
+	assert_prune(world, NULL, 6, "", all);
+	assert_int_equal(make_notes_old(world), 1);
 }
 
 /* Runs path, a program that reads its input, until the returned descriptor is
@@ -244,6 +372,7 @@ static void test_prune_removes_old_partials(void **state)
 	make_partial(world, ".partial-1.12.0-2", 3600);
 	make_partial(world, ".partial-1.12.0-3", 90000);
 	make_partial(world, ".hold-r1", 90000);
+	claim_versions(world, "1.12.0", "1.13.0"); /* by run r1 */
 	fd = open(world_path(world, "opt/versions/.partial-1.12.0-3"),
 		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
@@ -307,6 +436,8 @@ int main(int argc, char **argv)
 		TEST(test_prune_keeps_what_links_name),
 		TEST(test_prune_keeps_what_claims_name),
 		TEST(test_prune_unreadable_claim),
+		TEST(test_prune_sweeps_holds),
+		TEST(test_prune_sweeps_notes_of_links),
 		TEST(test_prune_keeps_what_is_executed),
 		TEST(test_prune_keeps_what_another_user_may_execute),
 		TEST(test_prune_removes_old_partials),

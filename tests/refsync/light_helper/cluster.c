@@ -114,6 +114,7 @@ static bool find_databases(
 		if (!files_collections(
 			    cluster, json_string_value(name), &files, err)) {
 			json_decref(*ret_names);
+			*ret_names = NULL;
 			return false;
 		}
 		if (json_array_size(files))
