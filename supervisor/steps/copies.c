@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,10 @@
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
+#include "state/sys.h"
+
+#define PARTIAL ".partial" /* a copy that is being made, or was */
+#define GONE ".gone-" /* one that is being removed */
 
 char *copies_path(const struct fleet *fleet, const char *run, const char *lane,
 	unsigned attempt)
@@ -28,8 +33,29 @@ char *copies_path(const struct fleet *fleet, const char *run, const char *lane,
 static int remove_one(
 	const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
+	(void)st, (void)ftw;
+	return sys->unlinkat(AT_FDCWD, path, type == FTW_DP ? AT_REMOVEDIR : 0);
+}
+
+static bool remove_tree(const char *path, struct err *err)
+{
+	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ||
+	       err_sys(err, ERR_STORAGE, errno, "removing %s", path);
+}
+
+/* Renamed first, and that is on the disk before anything of it goes: without
+ * its mark, what is left of it would look like a copy that is waited for. */
+static bool remove_copy(const char *path, struct err *err)
+{
+	_cleanup_free_ char *gone = NULL;
+	const char *name = strrchr(path, '/') + 1;
+
+	if (asprintf(&gone, "%.*s" GONE "%s", (int)(name - path), path, name) <
+		0)
+		return err_set(err, ERR_BUG, "out of memory");
+	if (sys->renameat2(AT_FDCWD, path, AT_FDCWD, gone, 0) != 0)
+		return err_sys(err, ERR_STORAGE, errno, "renaming %s", path);
+	return atomic_sync_parent(gone, err) && remove_tree(gone, err);
 }
 
 static bool is_settled(const char *copy, time_t *ret_when)
@@ -43,16 +69,21 @@ static bool is_settled(const char *copy, time_t *ret_when)
 	return true;
 }
 
+/* Synced even if it is there: who wrote it may have been killed before. */
 static bool settle_one(const char *copy, struct err *err)
 {
 	_cleanup_free_ char *mark = NULL;
+	time_t when;
 
 	if (asprintf(&mark, "%s/settled", copy) < 0)
 		return err_set(err, ERR_BUG, "out of memory");
+	if (is_settled(copy, &when))
+		return atomic_sync_parent(mark, err);
 	return atomic_file_write(mark, "", 0, 0600, err);
 }
 
-/* Calls for each copy; opening nothing means that there are none. */
+/* Calls for each copy, whole or not; opening nothing means that there are none.
+ */
 typedef bool copy_fn(const struct fleet *fleet, const char *name,
 	const char *path, void *arg, struct err *err);
 
@@ -70,7 +101,8 @@ static bool each_copy(
 	while (ok && (entry = readdir(dir))) {
 		_cleanup_free_ char *path = NULL;
 
-		if (entry->d_name[0] == '.')
+		if (strcmp(entry->d_name, ".") == 0 ||
+			strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
 			ok = err_set(err, ERR_BUG, "out of memory");
@@ -81,13 +113,22 @@ static bool each_copy(
 	return ok;
 }
 
-/* "<run>-<lane>-" and a number: lane b-2 is not lane b. */
-static bool is_of(const char *name, const char *ours)
+/* "<run>-<lane>-" and a number: lane b-2 is not lane b; then suffix. */
+static bool is_of(const char *name, const char *ours, const char *suffix)
 {
-	size_t len = strlen(ours);
+	size_t len = strlen(ours), digits;
 
-	return strncmp(name, ours, len) == 0 && name[len] &&
-	       strspn(name + len, "0123456789") == strlen(name + len);
+	if (strncmp(name, ours, len) != 0)
+		return false;
+	digits = strspn(name + len, "0123456789");
+	return digits > 0 && strcmp(name + len + digits, suffix) == 0;
+}
+
+static bool is_partial(const char *name)
+{
+	size_t len = strlen(name), suffix = strlen(PARTIAL);
+
+	return len > suffix && strcmp(name + len - suffix, PARTIAL) == 0;
 }
 
 static bool tidy_copy(const struct fleet *fleet, const char *name,
@@ -96,16 +137,20 @@ static bool tidy_copy(const struct fleet *fleet, const char *name,
 	const char *ours = arg;
 	time_t settled;
 
-	if (is_of(name, ours) && !is_settled(path, &settled) &&
-		!settle_one(path, err))
+	/* Of one who was killed. */
+	if (strncmp(name, GONE, strlen(GONE)) == 0)
+		return atomic_sync_parent(path, err) && remove_tree(path, err);
+	if (name[0] == '.')
+		return true;
+	if (is_of(name, ours, PARTIAL))
+		return remove_copy(path, err);
+	if (is_of(name, ours, "") && !settle_one(path, err))
 		return false;
 	if (!is_settled(path, &settled) ||
 		time(NULL) - settled <
 			(time_t)fleet->keep_metadata_days * 24 * 3600)
 		return true;
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-		return err_sys(err, ERR_STORAGE, errno, "removing %s", path);
-	return true;
+	return remove_copy(path, err);
 }
 
 bool copies_settle(const struct fleet *fleet, const char *run, const char *lane,
@@ -125,6 +170,9 @@ static bool find_unsettled(const struct fleet *fleet, const char *name,
 	time_t settled;
 
 	(void)fleet, (void)err;
+	/* One that never was whole is nothing to go back to. */
+	if (name[0] == '.' || is_partial(name))
+		return true;
 	if (!*ret_name && !is_settled(path, &settled))
 		*ret_name = strdup(name);
 	return true;

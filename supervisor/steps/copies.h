@@ -4,6 +4,9 @@
  *   <run>-<lane>-<n>/            a copy; n counts attempts
  *   <run>-<lane>-<n>/settled     written when its lane had ended well
  *
+ *   <run>-<lane>-<n>.partial/    one that is being made, or whose maker died
+ *   .gone-<name>/                one that is being removed
+ *
  * A copy without "settled" may still be needed for the way back; settled ones
  * go after keep_metadata_days.
  */
