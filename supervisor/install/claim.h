@@ -36,6 +36,9 @@ bool claim_take_over(const char *root, const char *name,
 	const struct claim *claim, struct err *err) WARN_UNUSED;
 bool claim_remove(const char *root, const char *name, const char *run,
 	struct err *err) WARN_UNUSED; /* only ours; missing is success */
+/* What was found claimed, or not, stays so: whoever did it may have been killed
+ * before the sync. */
+bool claim_sync(const char *root, struct err *err) WARN_UNUSED;
 /* Calls fn for every claim below root. */
 typedef bool claim_fn(void *arg, const char *name, const struct claim *claim,
 	struct err *err);
