@@ -68,7 +68,7 @@ void lab_prepare(const struct lab *lab, const char *root)
 
 void lab_begin(const struct lab *lab, const char *root, unsigned long cut_at)
 {
-	if (!recorder_begin(lab->trace, root, cut_at))
+	if (!recorder_begin(lab->trace, root, cut_at ? cut_at : ULONG_MAX))
 		fail_msg("the recorder does not begin: %s", strerror(errno));
 }
 
@@ -82,7 +82,8 @@ bool lab_in_child(const struct lab *lab, unsigned long cut_at,
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		if (!recorder_begin(lab->trace, lab->disk, cut_at))
+		if (!recorder_begin(
+			    lab->trace, lab->disk, cut_at ? cut_at : ULONG_MAX))
 			_exit(2);
 		work(arg);
 		_exit(0);

@@ -7,7 +7,7 @@
 #     BUILD=... tests/sim/disk_laps.sh        # about 40 s, by SEED
 #     LAPS=N BUILD=... tests/sim/disk_laps.sh # so many
 #     FULL=1 BUILD=... tests/sim/disk_laps.sh # each operation, both hosts
-#     LAP="AT HOST NUMBER" ...                # one of them again, as it printed
+#     LAP="AT HOST KILLED DISK" ...           # one of them again, as it printed
 . "$(dirname "$0")/../e2e/lib.sh"
 
 RECORDED=$BUILD/tests/sim/syncup-recorded
@@ -21,7 +21,7 @@ random() { # below $1, in REPLY; always the same for a SEED
 	REPLY=$(((seed >> 8) % $1))
 }
 
-recorded() { # cut at operation $1, or 0: the run's own exit code in CODE
+recorded() { # cut at operation $1 (and by RECORD_CUT_AFTER): exit code in CODE
 	CODE=0
 	{ RECORD_INTO=$W/trace RECORD_ROOTS=$W/state:$W/root:$W/bin RECORD_CUT_AT=$1 \
 		"$RECORDED" run "$W/fleet.yaml" >"$W/out.recorded" 2>&1 </dev/null || CODE=$?; } 2>/dev/null
@@ -78,21 +78,40 @@ second_signals() { # processes that got more than one
 	jq -sc '[.[] | select(.event == "signal")] | group_by(.pid) | map(select(length > 1)) | length' "$EFFECTS"
 }
 
-lap() { # operation, host (same|other), number of the disk or ""
-	local at=$1 host=$2 number=$3 count what
+# Killed right behind such a change, before it is synced, and taken up again at
+# once from what the kernel still has: it is found done.  Then the power goes.
+UNSYNCED=(-
+	"$(printf '\tshard0.json') 1" "$(printf 'mongosync.json') 1"
+	"$(printf '\t1.13.0') 1" "$(printf '\tmongosync') 1"
+	"$(printf '\tmongosync') 2" "$(printf '\tmongosync') 3"
+	".partial 1" "settled 1" "$(printf 'unlink\t') 1")
+
+killed() { # index of UNSYNCED: runs until it dies there
+	RECORD_CUT_AFTER=${UNSYNCED[$1]% *} RECORD_CUT_MATCH=${UNSYNCED[$1]##* } recorded 0
+	[ "$CODE" = 137 ] || fail "exit $CODE, it did not die behind ${UNSYNCED[$1]}"
+	end_recorded
+}
+
+lap() { # operation, host (same|other), killed before (index), disk or ""
+	local at=$1 host=$2 killed=$3 number=$4 count what
 	prepared_world
+	if [ "$killed" != 0 ]; then
+		killed "$killed"
+		at=$(($("$STATES" count "$W/trace") + at))
+		number=${number:-0}
+	fi
 	recorded "$at"
-	[ "$CODE" = 137 ] || { [ "$CODE" = 0 ] && return; fail "exit $CODE before operation $at"; }
+	[ "$CODE" = 137 ] || [ "$CODE" = 0 ] || fail "exit $CODE before operation $at"
 	end_recorded
 	[ "$host" = other ] || host_dies
 	"$STATES" list "$W/trace" >"$W/disks"
 	count=$(wc -l <"$W/disks")
 	[ -n "$number" ] || { random "$count"; number=$REPLY; }
-	what=$(sed -n "$((number + 1))p" "$W/disks")
+	what=$(sed -n "$((number + 1))s/[0-9]* //p" "$W/disks")
 	"$STATES" write "$W/trace" "$number" "$W/left/state" "$W/left/root" "$W/left/bin"
 	put_state "$host"
 	[ "$host" = other ] || [ -e "$W/state/test/run.journal" ] || people_start
-	what="LAP=\"$at $host $number\" ($what, of $count)"
+	what="LAP=\"$1 $host $killed $number\" ($what, of $count)"
 	syncup run "$W/fleet.yaml"
 	expect_code 0 "$what"
 	expect_upgraded
@@ -102,22 +121,27 @@ lap() { # operation, host (same|other), number of the disk or ""
 }
 
 if [ -n "${LAP:-}" ]; then
-	read -r at host number <<<"$LAP"
-	(lap "$at" "$host" "$number")
+	read -r at host killed number <<<"$LAP"
+	(lap "$at" "$host" "$killed" "$number")
 	exit
 fi
 
 all=$( (prepared_world; recorded 0; [ "$CODE" = 0 ] || fail "exit $CODE undisturbed"; "$STATES" count "$W/trace") )
 laps=0 begun=$SECONDS
-one_lap() { # operation, host
+one_lap() { # operation, host, killed before
 	random 1000000
-	SEED=$REPLY seed=$REPLY scenario "a power cut at operation $1, processes on the $2 host" lap "$1" "$2" ""
+	SEED=$REPLY seed=$REPLY scenario "a power cut at operation $1, processes on the $2 host, killed before: ${UNSYNCED[$3]}" lap "$1" "$2" "$3" ""
 	laps=$((laps + 1))
 }
 if [ -n "${FULL:-}" ]; then
 	for ((at = 1; at <= all; at++)); do
-		one_lap "$at" same
-		one_lap "$at" other
+		one_lap "$at" same 0
+		one_lap "$at" other 0
+	done
+	for ((at = 1; at < ${#UNSYNCED[@]}; at++)); do
+		for after in 2 10 30 90 1000; do
+			one_lap "$after" same "$at"
+		done
 	done
 else
 	while [ "$laps" -lt "${LAPS:-1000000}" ] && { [ -n "${LAPS:-}" ] || [ $((SECONDS - begun)) -lt "$SECONDS_MAX" ]; }; do
@@ -126,7 +150,15 @@ else
 		random 2
 		host=same
 		[ "$REPLY" = 0 ] || host=other
-		one_lap "$at" "$host"
+		random 3
+		if [ "$REPLY" = 0 ]; then
+			random $((${#UNSYNCED[@]} - 1))
+			killed=$((REPLY + 1))
+			random 40
+			one_lap "$((REPLY + 1))" same "$killed"
+		else
+			one_lap "$at" "$host" 0
+		fi
 	done
 fi
 while [ ${#SCENARIO[@]} -gt 0 ]; do scenario_end; done

@@ -13,23 +13,24 @@ foreach(test journal damage files)
 		TIMEOUT 300)
 endforeach()
 
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(SIM_CURL REQUIRED IMPORTED_TARGET libcurl)
 # For disk_laps.sh: the programs, with the recorder inside.
 add_executable(syncup-recorded ${PROJECT_SOURCE_DIR}/supervisor/main.c
 	recorder_main.c)
 target_link_libraries(syncup-recorded PRIVATE supervisor_core disks
 	PkgConfig::SIM_CURL)
 
-set(helper ${PROJECT_SOURCE_DIR}/tests/refsync/light_helper)
-set(shared ${PROJECT_SOURCE_DIR}/sync_client)
-pkg_check_modules(SIM_CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
-add_executable(light-helper-recorded recorder_main.c ${helper}/main.c
-	${helper}/cluster.c ${helper}/copy.c ${helper}/faults.c
-	${helper}/files.c ${shared}/metadata_name.c
-	${shared}/metadata_summary.c ${shared}/sha256.c)
-target_link_libraries(light-helper-recorded
-	PRIVATE helper_loop disks PkgConfig::SIM_CRYPTO)
+get_target_property(helper_folder light-helper SOURCE_DIR)
+get_target_property(helper_sources light-helper SOURCES)
+get_target_property(helper_definitions light-helper COMPILE_DEFINITIONS)
+get_target_property(helper_libraries light-helper LINK_LIBRARIES)
+foreach(source ${helper_sources})
+	cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${helper_folder})
+	list(APPEND recorded_sources ${source})
+endforeach()
+pkg_check_modules(LIGHT_CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+add_executable(light-helper-recorded recorder_main.c ${recorded_sources})
+target_compile_definitions(light-helper-recorded PRIVATE ${helper_definitions})
+target_link_libraries(light-helper-recorded PRIVATE ${helper_libraries} disks)
 
 add_executable(disk-states disk_states.c)
 target_link_libraries(disk-states PRIVATE disks)

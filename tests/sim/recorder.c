@@ -30,8 +30,11 @@ static struct {
 	char folder[PATH_MAX];
 	int trace, data; /* -1: nothing is recorded */
 	ino_t trace_ino;
-	unsigned long *count; /* shared by all that record into the folder */
-	unsigned long cut_at;
+	struct shared { /* by all that record into the folder */
+		unsigned long count, cut_at;
+	} *shared;
+	const char *cut_after; /* NULL: nothing */
+	unsigned long cut_matches; /* so many until then */
 } rec = {.trace = -1, .data = -1};
 
 static int open_in(const char *folder, const char *name, int flags)
@@ -70,9 +73,9 @@ static void begin_operation(void)
 {
 	stay_open();
 	take_turn(F_WRLCK);
-	if (rec.cut_at && *rec.count + 1 >= rec.cut_at)
+	if (rec.shared->cut_at && rec.shared->count + 1 >= rec.shared->cut_at)
 		(void)kill(getpid(), SIGKILL);
-	++*rec.count;
+	rec.shared->count++;
 }
 
 static void put_all(int fd, const void *buf, size_t len)
@@ -105,6 +108,9 @@ static void put_line(const char *fmt, ...)
 	va_end(args);
 	if (len < 0 || (size_t)(head + len) + 1 >= sizeof(line))
 		abort();
+	if (rec.cut_after && strstr(line, rec.cut_after) &&
+		--rec.cut_matches == 0)
+		rec.shared->cut_at = rec.shared->count + 1;
 	line[head + len] = '\n';
 	put_all(rec.trace, line, (size_t)(head + len) + 1);
 }
@@ -402,10 +408,10 @@ static void close_all(void)
 		(void)close(rec.trace);
 	if (rec.data >= 0)
 		(void)close(rec.data);
-	if (rec.count)
-		(void)munmap(rec.count, sizeof(*rec.count));
+	if (rec.shared)
+		(void)munmap(rec.shared, sizeof(*rec.shared));
 	rec.trace = rec.data = -1;
-	rec.count = NULL;
+	rec.shared = NULL;
 }
 
 static bool open_all(const char *folder, const char *roots, int flags)
@@ -420,17 +426,17 @@ static bool open_all(const char *folder, const char *roots, int flags)
 	rec.trace = open_in(folder, "trace", O_RDWR | O_APPEND | flags);
 	rec.data = open_in(folder, "data", O_RDWR | O_APPEND | flags);
 	if (count < 0 || rec.trace < 0 || rec.data < 0 ||
-		ftruncate(count, sizeof(*rec.count)) < 0 ||
+		ftruncate(count, sizeof(*rec.shared)) < 0 ||
 		fstat(rec.trace, &st) < 0)
 		return false;
 	rec.trace_ino = st.st_ino;
 	(void)snprintf(rec.folder, sizeof(rec.folder), "%s", folder);
-	map = mmap(NULL, sizeof(*rec.count), PROT_READ | PROT_WRITE, MAP_SHARED,
-		count, 0);
+	map = mmap(NULL, sizeof(*rec.shared), PROT_READ | PROT_WRITE,
+		MAP_SHARED, count, 0);
 	(void)close(count);
 	if (map == MAP_FAILED)
 		return false;
-	rec.count = map;
+	rec.shared = map;
 	rec.roots = 0;
 	while ((root = strsep(&rest, ":")))
 		if (rec.roots == ROOTS_MAX ||
@@ -513,7 +519,8 @@ bool recorder_begin(const char *folder, const char *roots, unsigned long cut_at)
 		return false;
 	}
 	rec.below = sys;
-	rec.cut_at = cut_at;
+	if (cut_at)
+		rec.shared->cut_at = cut_at;
 	table = *sys; /* what reads, closes and locks stays */
 	table.openat = rec_openat;
 	table.write = rec_write;
@@ -530,6 +537,12 @@ bool recorder_begin(const char *folder, const char *roots, unsigned long cut_at)
 	return true;
 }
 
+void recorder_cut_after(const char *text, unsigned long matches)
+{
+	rec.cut_after = text;
+	rec.cut_matches = matches;
+}
+
 void recorder_end(void)
 {
 	sys = rec.below;
@@ -538,5 +551,5 @@ void recorder_end(void)
 
 unsigned long recorder_count(void)
 {
-	return *rec.count;
+	return rec.shared->count;
 }

@@ -16,7 +16,9 @@
  * A program that links recorder_main.c records from its start if the
  * environment has RECORD_INTO (the folder) and RECORD_ROOTS ("/a:/b").  With
  * RECORD_CUT_AT=N it dies by SIGKILL instead of doing operation N, and so does
- * whoever else records into the folder and comes later.
+ * whoever else records into the folder and comes later.  RECORD_CUT_AFTER=TEXT
+ * with RECORD_CUT_MATCH=N lets it die at the operation behind the Nth of this
+ * process whose line has TEXT in it.
  */
 #ifndef TESTS_SIM_RECORDER_H
 #define TESTS_SIM_RECORDER_H
@@ -27,9 +29,12 @@
  * which must exist.  False: errno says why. */
 bool recorder_prepare(const char *folder, const char *roots)
 	__attribute__((warn_unused_result));
-/* From now on sys records, and dies at operation cut_at, if that is not 0. */
+/* From now on sys records, and dies at operation cut_at; 0: where those who
+ * began before were told to. */
 bool recorder_begin(const char *folder, const char *roots, unsigned long cut_at)
 	__attribute__((warn_unused_result));
+/* text is borrowed; NULL: nothing. */
+void recorder_cut_after(const char *text, unsigned long matches);
 /* sys is again what it was. */
 void recorder_end(void);
 /* Operations so far, of all that record into the folder. */

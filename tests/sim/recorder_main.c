@@ -11,9 +11,12 @@ __attribute__((constructor)) static void record_from_start(void)
 	const char *folder = getenv("RECORD_INTO");
 	const char *roots = getenv("RECORD_ROOTS");
 	const char *cut_at = getenv("RECORD_CUT_AT");
+	const char *matches = getenv("RECORD_CUT_MATCH");
 
 	if (folder && roots &&
 		!recorder_begin(
 			folder, roots, cut_at ? strtoul(cut_at, NULL, 10) : 0))
 		abort();
+	recorder_cut_after(getenv("RECORD_CUT_AFTER"),
+		matches ? strtoul(matches, NULL, 10) : 1);
 }
