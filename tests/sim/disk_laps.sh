@@ -45,7 +45,7 @@ host_dies() {
 	done
 }
 
-# Without a journal nothing had begun: people start their syncs after a reboot.
+# Where no run is under way people start their syncs after a reboot.
 people_start() {
 	local name
 	for name in "${NAMES[@]}"; do launch "$name"; done
@@ -80,11 +80,12 @@ second_signals() { # processes that got more than one
 
 # Killed right behind such a change, before it is synced, and taken up again at
 # once from what the kernel still has: it is found done.  Then the power goes.
-UNSYNCED=(-
-	"$(printf '\tshard0.json') 1" "$(printf 'mongosync.json') 1"
-	"$(printf '\t1.13.0') 1" "$(printf '\tmongosync') 1"
-	"$(printf '\tmongosync') 2" "$(printf '\tmongosync') 3"
-	".partial 1" "settled 1" "$(printf 'unlink\t') 1")
+# What a line of the trace has in it, and which of those lines it is: claims,
+# the version, the link (adopted, held, switched), the copy and its mark, the
+# last claim's end.
+UNSYNCED=(- $'\tshard0.json 1' $'mongosync.json 2' $'\t1.13.0 1'
+	$'\tmongosync 3' $'\tmongosync 4' $'\tmongosync 5'
+	$'.partial\t 1' $'\tsettled 1' $'unlink\t 3')
 
 killed() { # index of UNSYNCED: runs until it dies there
 	RECORD_CUT_AFTER=${UNSYNCED[$1]% *} RECORD_CUT_MATCH=${UNSYNCED[$1]##* } recorded 0
@@ -93,7 +94,7 @@ killed() { # index of UNSYNCED: runs until it dies there
 }
 
 lap() { # operation, host (same|other), killed before (index), disk or ""
-	local at=$1 host=$2 killed=$3 number=$4 count what
+	local at=$1 host=$2 killed=$3 number=$4 ended=false count what
 	prepared_world
 	if [ "$killed" != 0 ]; then
 		killed "$killed"
@@ -102,6 +103,7 @@ lap() { # operation, host (same|other), killed before (index), disk or ""
 	fi
 	recorded "$at"
 	[ "$CODE" = 137 ] || [ "$CODE" = 0 ] || fail "exit $CODE before operation $at"
+	[ "$CODE" = 137 ] || ended=true
 	end_recorded
 	[ "$host" = other ] || host_dies
 	"$STATES" list "$W/trace" >"$W/disks"
@@ -110,13 +112,18 @@ lap() { # operation, host (same|other), killed before (index), disk or ""
 	what=$(sed -n "$((number + 1))s/[0-9]* //p" "$W/disks")
 	"$STATES" write "$W/trace" "$number" "$W/left/state" "$W/left/root" "$W/left/bin"
 	put_state "$host"
-	[ "$host" = other ] || [ -e "$W/state/test/run.journal" ] || people_start
+	if [ "$host" = same ] && { $ended || [ ! -e "$W/state/test/run.journal" ]; }; then
+		people_start
+	fi
 	what="LAP=\"$1 $host $killed $number\" ($what, of $count)"
 	syncup run "$W/fleet.yaml"
 	expect_code 0 "$what"
 	expect_upgraded
 	[ "$(second_signals)" = 0 ] || fail "a second stop signal: $what"
 	"$SYNCUP" journal verify "$W/fleet.yaml" >/dev/null || fail "the journal does not verify: $what"
+	# What is left must not look like a run that is lost.
+	syncup run "$W/fleet.yaml"
+	expect_code 0 "once more: $what"
 	printf 'ok %s\n' "$what"
 }
 
