@@ -84,7 +84,7 @@ second_signals() { # processes that got more than one
 # the version, the link (adopted, held, switched), the copy and its mark, the
 # last claim's end.
 UNSYNCED=(- $'\tshard0.json 1' $'mongosync.json 2' $'\t1.13.0 1'
-	$'\tmongosync 3' $'\tmongosync 4' $'\tmongosync 5'
+	$'\tmongosync 3' $'\tmongosync 5' $'\tmongosync 6'
 	$'.partial\t 1' $'\tsettled 1' $'unlink\t 3')
 
 killed() { # index of UNSYNCED: runs until it dies there

@@ -32,9 +32,9 @@ static struct {
 	ino_t trace_ino;
 	struct shared { /* by all that record into the folder */
 		unsigned long count, cut_at;
-	} *shared;
+		unsigned long matches; /* until it is cut behind one */
+	} * shared;
 	const char *cut_after; /* NULL: nothing */
-	unsigned long cut_matches; /* so many until then */
 } rec = {.trace = -1, .data = -1};
 
 static int open_in(const char *folder, const char *name, int flags)
@@ -109,7 +109,7 @@ static void put_line(const char *fmt, ...)
 	if (len < 0 || (size_t)(head + len) + 1 >= sizeof(line))
 		abort();
 	if (rec.cut_after && strstr(line, rec.cut_after) &&
-		--rec.cut_matches == 0)
+		--rec.shared->matches == 0)
 		rec.shared->cut_at = rec.shared->count + 1;
 	line[head + len] = '\n';
 	put_all(rec.trace, line, (size_t)(head + len) + 1);
@@ -540,7 +540,9 @@ bool recorder_begin(const char *folder, const char *roots, unsigned long cut_at)
 void recorder_cut_after(const char *text, unsigned long matches)
 {
 	rec.cut_after = text;
-	rec.cut_matches = matches;
+	/* A helper that comes later finds some of them counted. */
+	if (text && rec.shared->matches == 0)
+		rec.shared->matches = matches;
 }
 
 void recorder_end(void)

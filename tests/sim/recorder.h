@@ -17,8 +17,8 @@
  * environment has RECORD_INTO (the folder) and RECORD_ROOTS ("/a:/b").  With
  * RECORD_CUT_AT=N it dies by SIGKILL instead of doing operation N, and so does
  * whoever else records into the folder and comes later.  RECORD_CUT_AFTER=TEXT
- * with RECORD_CUT_MATCH=N lets it die at the operation behind the Nth of this
- * process whose line has TEXT in it.
+ * with RECORD_CUT_MATCH=N lets them die at the operation behind the Nth whose
+ * line has TEXT in it.
  */
 #ifndef TESTS_SIM_RECORDER_H
 #define TESTS_SIM_RECORDER_H

@@ -17,6 +17,7 @@ __attribute__((constructor)) static void record_from_start(void)
 		!recorder_begin(
 			folder, roots, cut_at ? strtoul(cut_at, NULL, 10) : 0))
 		abort();
-	recorder_cut_after(getenv("RECORD_CUT_AFTER"),
-		matches ? strtoul(matches, NULL, 10) : 1);
+	if (folder && roots)
+		recorder_cut_after(getenv("RECORD_CUT_AFTER"),
+			matches ? strtoul(matches, NULL, 10) : 1);
 }
