@@ -218,9 +218,13 @@ static bool sync_dir(int dir)
 	return ok;
 }
 
-/* Steps from *dir into name, which is made if need be. */
-static bool enter(int *dir, const char *name, mode_t mode, const char *path,
-	struct err *err)
+/*
+ * Steps from *dir into name, which is made if need be.  *last is where the last
+ * one that was there already has its entry, or -1: of those, only it can be
+ * the work of one who was killed before the sync.
+ */
+static bool enter(int *dir, int *last, const char *name, mode_t mode,
+	const char *path, struct err *err)
 {
 	int made, next;
 	bool ok = true;
@@ -234,7 +238,13 @@ static bool enter(int *dir, const char *name, mode_t mode, const char *path,
 		return err_sys(err, ERR_STORAGE, errno, "making %s", path);
 	if (made == 0 && !(set_mode(next, mode) && sync_dir(*dir)))
 		ok = err_sys(err, ERR_STORAGE, errno, "making %s", path);
-	(void)sys->close(*dir);
+	if (made < 0) {
+		if (*last >= 0)
+			(void)sys->close(*last);
+		*last = *dir;
+	} else {
+		(void)sys->close(*dir);
+	}
 	*dir = next;
 	return ok;
 }
@@ -244,7 +254,7 @@ bool atomic_mkdir(const char *path, mode_t mode, struct err *err)
 	char copy[PATH_MAX], *rest = copy;
 	const char *name;
 	bool ok = true;
-	int dir;
+	int dir, last = -1;
 
 	if ((size_t)snprintf(copy, sizeof(copy), "%s", path) >= sizeof(copy))
 		return err_sys(
@@ -254,7 +264,12 @@ bool atomic_mkdir(const char *path, mode_t mode, struct err *err)
 	if (dir < 0)
 		return err_sys(err, ERR_STORAGE, errno, "making %s", path);
 	while (ok && (name = strsep(&rest, "/")))
-		ok = !name[0] || enter(&dir, name, mode, path, err);
+		ok = !name[0] || enter(&dir, &last, name, mode, path, err);
+	/* Where we may not look, it is not we who made it. */
+	if (ok && last >= 0 && !sync_dir(last) && errno != EACCES)
+		ok = err_sys(err, ERR_STORAGE, errno, "making %s", path);
+	if (last >= 0)
+		(void)sys->close(last);
 	(void)sys->close(dir);
 	return ok;
 }

@@ -31,7 +31,8 @@ bool atomic_symlink(
 bool atomic_sync_parent(const char *path, struct err *err) WARN_UNUSED;
 /* unlink, durable on return; a missing file is success. */
 bool atomic_remove(const char *path, struct err *err) WARN_UNUSED;
-/* mkdir -p with this mode for what is made, each new entry synced. */
+/* mkdir -p with this mode for what is made; durable on return, also what one
+ * who was killed had made before. */
 bool atomic_mkdir(const char *path, mode_t mode, struct err *err) WARN_UNUSED;
 /* Writes all of buf, over short writes and EINTR. */
 bool atomic_write_all(

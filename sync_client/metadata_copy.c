@@ -196,7 +196,9 @@ bool metadata_copy_open(
 	*ret_copy = (struct metadata_copy){.directory = strdup(directory)};
 	if (!ret_copy->directory)
 		return err_set(err, ERR_BUG, "out of memory");
-	if (read_copy_json(ret_copy, err) && check_all(ret_copy, err))
+	/* Who gave it its name may have been killed before the sync. */
+	if (read_copy_json(ret_copy, err) && check_all(ret_copy, err) &&
+		atomic_sync_parent(directory, err))
 		return true;
 	metadata_copy_done(ret_copy);
 	return false;

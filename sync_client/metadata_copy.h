@@ -43,7 +43,7 @@ struct metadata_copied { /* one collection; lives as long as the copy */
 };
 
 /* Believes nothing: every file is read and compared with its checksum.
- * ERR_STEP says what is wrong. */
+ * ERR_STEP says what is wrong.  What is believed is durable. */
 bool metadata_copy_open(const char *directory, struct metadata_copy *ret_copy,
 	struct err *err) WARN_UNUSED;
 void metadata_copy_done(struct metadata_copy *copy);

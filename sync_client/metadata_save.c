@@ -294,9 +294,8 @@ static int remove_entry(
 	const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	(void)st;
-	(void)type;
 	(void)where;
-	return remove(path);
+	return sys->unlinkat(AT_FDCWD, path, type == FTW_DP ? AT_REMOVEDIR : 0);
 }
 
 /* What a save that was killed, or this one, has left. */

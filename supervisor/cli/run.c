@@ -11,6 +11,7 @@
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
+#include "state/sys.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/findings.h"
 #include "supervisor/plan/procedure.h"
@@ -24,11 +25,13 @@ static bool put_away(const struct cli_place *place,
 
 	if (asprintf(&to, "%s/%s.journal", place->history, state->run) < 0)
 		return err_set(err, ERR_BUG, "out of memory");
-	if (rename(place->journal, to) != 0)
+	/* A rename into another directory may be there in half. */
+	if (sys->linkat(AT_FDCWD, place->journal, AT_FDCWD, to, 0) != 0 &&
+		errno != EEXIST)
 		return err_sys(err, ERR_STORAGE, errno, "moving %s to %s",
 			place->journal, to);
 	return atomic_sync_parent(to, err) &&
-	       atomic_sync_parent(place->journal, err);
+	       atomic_remove(place->journal, err);
 }
 
 static int fail_lost(const struct cli_place *place, const struct err *err)

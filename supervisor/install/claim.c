@@ -496,6 +496,20 @@ bool claim_sweep(const char *root, struct err *err)
 	return files_clean_temporary(fd, FILES_DAY_S, err);
 }
 
+bool claim_sync(const char *root, struct err *err)
+{
+	char path[PATH_MAX];
+	struct err why = {0};
+
+	if (!files_path(path, err, "%s/.syncup/claims/any", root))
+		return false;
+	if (atomic_sync_parent(path, &why) || why.sys == ENOENT)
+		return true;
+	if (err)
+		*err = why;
+	return false;
+}
+
 static int is_claim(const struct dirent *entry)
 {
 	size_t len = strlen(entry->d_name), suffix_len = strlen(suffix);

@@ -68,6 +68,9 @@ bool claim_check_writable(const char *root, struct err *err) WARN_UNUSED;
 /* Removes what killed supervisors left beside the claims: temporary files that
  * are older than a day. */
 bool claim_sweep(const char *root, struct err *err) WARN_UNUSED;
+/* What was found claimed, or not, stays so: whoever did it may have been killed
+ * before the sync. */
+bool claim_sync(const char *root, struct err *err) WARN_UNUSED;
 /* Calls fn for every claim below root. */
 typedef bool claim_fn(void *arg, const char *name, const struct claim *claim,
 	struct err *err);

@@ -198,7 +198,8 @@ static bool is_in_use(const struct running *running, int dir, const char *path)
 	return is_used;
 }
 
-/* Renamed first, so that nobody takes what is left of it for a version. */
+/* Renamed first, so that nobody takes what is left of it for a version; and
+ * that is on the disk before anything of it goes. */
 static bool remove_version(
 	struct prune *prune, const char *version, struct err *err)
 {
@@ -209,7 +210,8 @@ static bool remove_version(
 		    0) < 0)
 		return err_sys(err, files_code(errno), errno,
 			"renaming versions/%s", version);
-	return files_remove_tree(prune->versions_fd, gone, err);
+	return files_sync_dir(prune->versions_fd, ".", err) &&
+	       files_remove_tree(prune->versions_fd, gone, err);
 }
 
 static bool mark(struct prune *prune, const char *const *needed,
@@ -236,7 +238,9 @@ static bool sweep(struct prune *prune, char **ret_removed, struct err *err)
 
 	if (!removed)
 		return err_set(err, ERR_BUG, "out of memory");
-	if (!files_clean(prune->versions_fd, GONE, 0, err))
+	/* who had renamed them may have been killed before the sync */
+	if (!files_sync_dir(prune->versions_fd, ".", err) ||
+		!files_clean(prune->versions_fd, GONE, 0, err))
 		return false;
 	for (size_t i = 0; i < prune->count; i++) {
 		if (prune->keep[i])

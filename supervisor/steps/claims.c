@@ -59,6 +59,8 @@ bool see_claimed(struct step_run *run, struct err *err)
 	struct claim other;
 
 	if (claim_check(root, name, ours, err)) {
+		if (!claim_sync(root, err))
+			return false;
 		step_saw(run, VIEW_REACHED, "ours");
 		return true;
 	}
@@ -190,6 +192,8 @@ bool see_released(struct step_run *run, struct err *err)
 		if (err->code != ERR_MISSING && err->code != ERR_HELD)
 			return false;
 	}
+	if (!claim_sync(run->env->fleet->install_root, err))
+		return false;
 	step_saw(run, VIEW_REACHED, "no claims are left");
 	return true;
 }

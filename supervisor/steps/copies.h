@@ -4,7 +4,6 @@
  *   <run>-<lane>-<n>/            a copy; n counts attempts
  *   <run>-<lane>-<n>/settled     written when its lane had ended well
  *   <run>-<lane>-<n>.partial/    one that is being made, or never was
- *
  *   .gone-<name>/                one that is being removed
  *   .room-<run>-<lane>           holds the room that the copy will take
  *

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "state/atomic_file.h"
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/install/artifact.h"
@@ -66,10 +67,15 @@ static int check_delivered(void *arg, int fd)
 	const struct step_run *run = arg;
 	const struct fleet *fleet = run->env->fleet;
 	struct err err = {0};
+	_cleanup_free_ char *path = NULL;
 	bool ok = artifact_check(fleet->install_root, fleet->version,
 		"mongosync", planned(run, "binary_sha256"), &err);
 
-	return tell(fd, ok, &err);
+	if (ok && asprintf(&path, "%s/versions/%s", fleet->install_root,
+			  fleet->version) < 0)
+		ok = err_set(&err, ERR_BUG, "out of memory");
+	/* who gave it its name may have been killed before the sync */
+	return tell(fd, ok && atomic_sync_parent(path, &err), &err);
 }
 
 static void delivered(void *arg, const struct child_end *end)
@@ -111,6 +117,13 @@ bool do_deliver(struct step_run *run, struct err *err)
 		err);
 }
 
+/* What was found so stays so: whoever did it may have been killed before the
+ * sync. */
+static bool link_stays(const struct step_run *run, struct err *err)
+{
+	return atomic_sync_parent(run->target->link.path, err);
+}
+
 static const char *link_from(const struct step_run *run)
 {
 	return json_string_value(json_object_get(run->target->json, "from"));
@@ -129,12 +142,15 @@ bool see_adopted(struct step_run *run, struct err *err)
 		    link->name) < 0)
 		return err_set(err, ERR_BUG, "out of memory");
 	if ((seen.kind == LINK_VERSION || seen.kind == LINK_HOLD) &&
-		access(kept, X_OK) == 0)
+		access(kept, X_OK) == 0) {
+		if (!link_stays(run, err))
+			return false;
 		step_saw(run, VIEW_REACHED, "versions/%s is kept",
 			link_from(run));
-	else
+	} else {
 		step_saw(run, VIEW_NOT_YET, "%s is not a link into versions/",
 			link->path);
+	}
 	return true;
 }
 
@@ -175,6 +191,8 @@ bool see_unadopted(struct step_run *run, struct err *err)
 	}
 	if (!link_read(&run->target->link, &seen, err))
 		return false;
+	if (seen.kind == LINK_PLAIN && !link_stays(run, err))
+		return false;
 	step_saw(run, seen.kind == LINK_PLAIN ? VIEW_REACHED : VIEW_NOT_YET,
 		"%s is %sa plain file", run->target->link.path,
 		seen.kind == LINK_PLAIN ? "" : "not ");
@@ -203,10 +221,13 @@ bool see_held(struct step_run *run, struct err *err)
 	if (!link_read(&run->target->link, &seen, err))
 		return false;
 	if (seen.kind == LINK_HOLD &&
-		strcmp(seen.run, run->env->state->run) == 0)
+		strcmp(seen.run, run->env->state->run) == 0) {
+		if (!link_stays(run, err))
+			return false;
 		step_saw(run, VIEW_REACHED, "held");
-	else
+	} else {
 		step_saw(run, VIEW_NOT_YET, "not held");
+	}
 	return true;
 }
 
@@ -225,10 +246,13 @@ bool see_linked(struct step_run *run, struct err *err)
 
 	if (!link_read(&run->target->link, &seen, err))
 		return false;
-	if (seen.kind == LINK_VERSION && strcmp(seen.version, version) == 0)
+	if (seen.kind == LINK_VERSION && strcmp(seen.version, version) == 0) {
+		if (!link_stays(run, err))
+			return false;
 		step_saw(run, VIEW_REACHED, "it goes to %s", version);
-	else
+	} else {
 		step_saw(run, VIEW_NOT_YET, "it does not go to %s", version);
+	}
 	return true;
 }
 

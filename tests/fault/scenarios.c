@@ -292,7 +292,7 @@ const struct scenario scenarios[] = {
 	{"read a file", prepare_old_file, act_read, check_read, 0, 0, 0},
 	{"replace a link", prepare_old_link, act_symlink, check_link, 0, 1, 0},
 	{"remove a file", prepare_old_file, act_remove, check_removed, 0, 1, 0},
-	{"make directories", prepare_nothing, act_mkdir, check_mkdir, 0, 3, 0},
+	{"make directories", prepare_nothing, act_mkdir, check_mkdir, 0, 4, 0},
 	{"take a lock", prepare_nothing, act_lock, check_unlocked, 0, 0, 0},
 	{"create a journal", prepare_nothing, act_journal_create, check_journal,
 		1 + 2, 1, 0},

@@ -136,7 +136,7 @@ static json_t *ourselves(void **state)
 	char *text;
 	json_t *json;
 	struct err err;
-	size_t len;
+	size_t len = 0;
 	int fd;
 
 	assert_true(lock_take(path, &fd, &err));

@@ -33,8 +33,8 @@ static bool is_same(const json_t *inventory, const json_t *other)
 static int remove_entry(
 	const char *path, const struct stat *st, int type, struct FTW *where)
 {
-	(void)st, (void)type, (void)where;
-	return remove(path);
+	(void)st, (void)where;
+	return sys->unlinkat(AT_FDCWD, path, type == FTW_DP ? AT_REMOVEDIR : 0);
 }
 
 static bool remove_tree(const char *path, struct err *err)
@@ -184,6 +184,9 @@ bool copy_check(const char *directory, json_t **ret_inventory, struct err *err)
 	if (!json_equal(saved, found))
 		return err_set(err, ERR_STEP,
 			"%s is not what was saved: it is damaged", directory);
+	/* Who gave it its name may have been killed before the sync. */
+	if (!atomic_sync_parent(directory, err))
+		return false;
 	*ret_inventory = take_ptr(saved);
 	return true;
 }
