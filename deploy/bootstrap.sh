@@ -5,6 +5,8 @@
 #   deploy/bootstrap.sh packages   Debian packages, and Go for the test database
 #   deploy/bootstrap.sh build      build/release: the program, as users get it
 #   deploy/bootstrap.sh tests      build/tests: everything, with sanitizers
+#   deploy/bootstrap.sh crash      build/crash: the same without sanitizers, to be
+#                                  killed often, and for valgrind
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -20,8 +22,8 @@ packages() {
 		libmongoc-dev libbson-dev libcurl4-openssl-dev libjansson-dev
 		libevent-dev libcyaml-dev libyaml-dev libarchive-dev libssl-dev
 		libsystemd-dev libcmocka-dev
-		clang-14 clang-format-14 clang-tidy-14 cppcheck valgrind shellcheck
-		codespell jq procps iproute2 util-linux
+		clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev cppcheck
+		valgrind spin shellcheck codespell jq procps iproute2 util-linux
 	) missing=() package
 	for package in "${want[@]}"; do
 		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |
@@ -106,9 +108,18 @@ tests() {
 	database
 }
 
+crash() {
+	mkdir -p "$top/build"
+	say "building build/crash"
+	configure "$top/build/crash" -DSYNCUP_TESTS=ON -DSYNCUP_CRASH_POINTS=ON \
+		-DSYNCUP_WERROR=ON
+	cmake --build "$top/build/crash" --parallel "$(nproc)" -- --quiet
+	[ -x "$top/build/database" ] || database
+}
+
 for step in "$@"; do
 	case $step in
-	packages | build | tests | database) "$step" ;;
+	packages | build | tests | crash | database) "$step" ;;
 	*) echo "bootstrap: unknown step $step" >&2; exit 2 ;;
 	esac
 done

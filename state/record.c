@@ -219,7 +219,7 @@ static bool check_sum(
 bool record_verify(const char *run, const char *line, size_t len,
 	uint64_t *ret_seq, uint64_t *ret_batch, struct err *err)
 {
-	struct frame frame;
+	struct frame frame = {0};
 
 	if (!take_apart(line, len, &frame, err) || !check_sum(run, &frame, err))
 		return false;
@@ -254,7 +254,7 @@ bool record_parse(const char *run, const char *line, size_t len,
 	struct record *ret_record, struct err *err)
 {
 	_cleanup_json_ json_t *json = NULL;
-	struct frame frame;
+	struct frame frame = {0};
 
 	if (!take_apart(line, len, &frame, err))
 		return false;

@@ -3,20 +3,39 @@
 #
 #   tests/run.sh            all suites, each with its share of the time
 #   tests/run.sh quick      checks and unit tests: about a minute once built
-#   tests/run.sh SUITE...   check unit fault cli e2e demo
+#   tests/run.sh SUITE...   check unit fault fuzz model cli e2e demo valgrind crash
+#   tests/run.sh crash      every crash point; among all suites it takes a sample
 #
-# Ends in a line "N passed, N failed"; exit 0 only if nothing failed.
+# Ends in a line "N passed, N failed" ("crash" alone: in its own, "crash: ...");
+# exit 0 only if nothing failed.
 set -uo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build/tests
 passed=0 failed=0 skipped=0
 
 # Seconds that a suite may take, building apart: 25 minutes for all of them.
-declare -A share=([check]=180 [unit]=180 [fault]=120 [cli]=300 [e2e]=600 [demo]=240)
+declare -A share=([check]=210 [unit]=120 [fault]=90 [fuzz]=60 [model]=60 [cli]=150
+	[e2e]=330 [demo]=90 [valgrind]=120 [crash]=270)
 
 suites=("$@")
-[ $# -gt 0 ] || suites=(check unit fault cli e2e demo)
+[ $# -gt 0 ] || suites=(check unit fault fuzz model cli e2e demo valgrind crash)
 [ "${suites[*]}" != quick ] || suites=(check unit)
+if [ $# -eq 0 ]; then # what this tree has
+	for part in fuzz:fuzz model:model/check.sh crash:sim/crash.sh; do
+		[ -e "$top/tests/${part#*:}" ] || mapfile -t suites < <(printf '%s\n' "${suites[@]}" | grep -vx "${part%:*}")
+	done
+fi
+
+# The trees that these suites need; the checks and the demo make their own.
+trees=()
+for suite in "${suites[@]}"; do
+	case $suite in
+	valgrind | crash) tree=crash ;;
+	check | demo) continue ;;
+	*) tree=tests ;;
+	esac
+	[[ " ${trees[*]} " == *" $tree "* ]] || trees+=("$tree")
+done
 
 count() { # name, seconds
 	local limit=${share[$1]:-600}
@@ -54,18 +73,30 @@ check_suite() {
 	done
 }
 
-demo_suite() {
-	if "$top/deploy/demo.sh"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+script() { # a suite that is one program
+	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-"$top/deploy/bootstrap.sh" packages tests || { printf '0 passed, 1 failed\n'; exit 1; }
+valgrind_suite() {
+	local log=$top/build/crash/valgrind.log ok bad
+	"$top/tests/checks/valgrind/run.sh" | tee "$log"
+	ok=$(sed -n 's/^valgrind: \([0-9]*\) passed.*/\1/p' "$log")
+	bad=$(sed -n 's/^valgrind: .*, \([0-9]*\) failed$/\1/p' "$log")
+	passed=$((passed + ${ok:-0})) failed=$((failed + ${bad:-1}))
+}
+
+"$top/deploy/bootstrap.sh" packages "${trees[@]}" || { printf '0 passed, 1 failed\n'; exit 1; }
+[ "${suites[*]}" != crash ] || exec "$top/tests/sim/crash.sh"
 for suite in "${suites[@]}"; do
 	printf '\n== %s\n' "$suite"
 	begun=$SECONDS
 	case $suite in
 	check) check_suite ;;
-	demo) demo_suite ;;
-	unit | fault | cli | e2e) ctest_suite "$suite" ;;
+	demo) script "$top/deploy/demo.sh" ;;
+	model) script "$top/tests/model/check.sh" ;;
+	valgrind) valgrind_suite ;;
+	crash) SAMPLE=1 script "$top/tests/sim/crash.sh" ;;
+	unit | fault | fuzz | cli | e2e) ctest_suite "$suite" ;;
 	*) printf 'run.sh: unknown suite %s\n' "$suite" >&2; exit 2 ;;
 	esac
 	count "$suite" $((SECONDS - begun))

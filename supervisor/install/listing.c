@@ -43,6 +43,7 @@ static bool normalise(
 	size_t len = 0;
 	int depth = 0;
 
+	ret_member[0] = '\0';
 	if (raw[0] == '/')
 		return refuse(err, raw, "has an absolute path");
 	for (const char *part = raw; *part;) {

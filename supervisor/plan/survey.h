@@ -128,6 +128,6 @@ bool survey_is_reached(const struct survey *survey);
 char *seen_lane_binary(const struct seen_lane *lane);
 /* What is started: the fleet's argv, or the default through the link. */
 json_t *seen_argv(
-	const struct survey *survey, const struct seen_instance *instance);
+	const struct survey *survey, const struct seen_instance *seen);
 
 #endif

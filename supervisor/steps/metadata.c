@@ -2,6 +2,7 @@
  * metadata.c - what the sync persisted on the destination: saved before the
  * new version may change it, compared after, put back if that was allowed.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "state/cleanup.h"
@@ -324,6 +325,7 @@ static void ask_next_phase(struct step_run *run)
 	const struct target *target = NULL;
 	struct err err = {0};
 
+	assert(index >= 0);
 	for (json_int_t i = 0; i <= index; i++) {
 		target = targets_next(run->env->targets, TARGET_PROCESS,
 			run->target->lane, target);

@@ -5,6 +5,7 @@
  * a start its API may be silent for minutes.  Which version runs is proved by
  * the executable of the very process, not by what lies on disk.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -438,6 +439,7 @@ static bool look_at_next(struct step_run *run, struct err *err)
 	json_int_t index =
 		json_integer_value(json_object_get(run->memory, "looked_at"));
 
+	assert(index >= 0);
 	for (json_int_t i = 0; i <= index; i++) {
 		target = targets_next(
 			targets, TARGET_PROCESS, run->target->lane, target);

@@ -54,7 +54,7 @@ void metadata_set_phase(struct metadata *m, const char *phase);
 /* The change up to which all is applied, and its time. */
 int64_t metadata_position(const struct metadata *m);
 int64_t metadata_position_time(const struct metadata *m);
-void metadata_set_position(struct metadata *m, int64_t seq, int64_t time);
+void metadata_set_position(struct metadata *m, int64_t seq, int64_t when);
 /* Ids of all instances, sorted; borrowed. */
 const json_t *metadata_instances(const struct metadata *m);
 

@@ -79,6 +79,6 @@ bool sync_ask_reverse(struct sync *sync, struct refusal *ret);
 /* For the worker: sleeps unless there is a reason to wake; false: stop. */
 bool sync_sleep(struct sync *sync, int64_t ms);
 bool sync_is_stopping(struct sync *sync);
-void *worker_main(void *sync);
+void *worker_main(void *arg); /* a struct sync */
 
 #endif
