@@ -139,7 +139,7 @@ static bool act_claim(struct world *world)
 {
 	const struct claim claim = the_claim(RUN);
 
-	return claim_create(world->root, "shard0", &claim, &world->err);
+	return claim_create(world->root, "shard0", &claim, NULL, &world->err);
 }
 
 static void prepare_nothing(struct world *world)
@@ -151,14 +151,15 @@ static void prepare_foreign_claim(struct world *world)
 {
 	const struct claim claim = the_claim("another");
 
-	assert_true(claim_create(world->root, "shard0", &claim, NULL));
+	assert_true(claim_create(world->root, "shard0", &claim, NULL, NULL));
 }
 
 static bool act_take_over(struct world *world)
 {
 	const struct claim claim = the_claim(RUN);
 
-	return claim_take_over(world->root, "shard0", &claim, &world->err);
+	return claim_take_over(
+		world->root, "shard0", &claim, "another", NULL, &world->err);
 }
 
 static void prepare_claim(struct world *world)

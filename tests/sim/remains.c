@@ -97,7 +97,7 @@ char *judge_remains(const struct world *world)
 {
 	static const char *const dirs[] = {"root", "state", "bin"};
 	size_t size = 1;
-	char *all;
+	char *all, *end;
 
 	walk = (struct walk){.world = world};
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
@@ -106,9 +106,10 @@ char *judge_remains(const struct world *world)
 	for (unsigned i = 0; i < walk.count; i++)
 		size += strlen(walk.line[i]);
 	all = calloc(1, size);
+	end = all;
 	for (unsigned i = 0; i < walk.count; i++) {
 		if (all && (!i || strcmp(walk.line[i], walk.line[i - 1]) != 0))
-			(void)strcat(all, walk.line[i]);
+			end = stpcpy(end, walk.line[i]);
 		if (i)
 			free(walk.line[i - 1]);
 	}

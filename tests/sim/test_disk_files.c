@@ -63,7 +63,7 @@ static void prepare_claim(const char *run)
 	struct claim claim = claim_of(run);
 	struct err err = {0};
 
-	assert_true(claim_create(on_disk("opt"), "shard0", &claim, &err));
+	assert_true(claim_create(on_disk("opt"), "shard0", &claim, NULL, &err));
 }
 
 static void prepare_our_claim(void)
@@ -80,14 +80,15 @@ static bool act_claim(struct err *err)
 {
 	struct claim claim = claim_of(RUN);
 
-	return claim_create(on_disk("opt"), "shard0", &claim, err);
+	return claim_create(on_disk("opt"), "shard0", &claim, NULL, err);
 }
 
 static bool act_take_over(struct err *err)
 {
 	struct claim claim = claim_of(RUN);
 
-	return claim_take_over(on_disk("opt"), "shard0", &claim, err);
+	return claim_take_over(
+		on_disk("opt"), "shard0", &claim, "another-run", NULL, err);
 }
 
 static bool act_unclaim(struct err *err)

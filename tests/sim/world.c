@@ -217,7 +217,7 @@ pid_t world_pid(const struct world *world, unsigned member)
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
 			has_config(entry->d_name, config) &&
 			is_sync_process(entry->d_name))
-			pid = (pid_t)atol(entry->d_name);
+			pid = (pid_t)strtol(entry->d_name, NULL, 10);
 	(void)closedir(dir);
 	return pid;
 }
@@ -360,11 +360,12 @@ static bool make_clusters(struct world *world, struct err *err)
 static bool write_member(struct world *world, unsigned index, struct err *err)
 {
 	struct world_member *member = &world->member[index];
-	char ids[256] = "", settings[PATH_MAX + 16];
+	char ids[256] = "", settings[PATH_MAX + 16], file[32];
 
 	(void)snprintf(member->name, sizeof(member->name), "shard%u", index);
-	(void)snprintf(member->config, sizeof(member->config), "%s/%s.conf",
-		world->dir, member->name);
+	(void)snprintf(file, sizeof(file), "shard%u.conf", index);
+	(void)snprintf(member->config, sizeof(member->config), "%s",
+		world_path(world, file));
 	if (!take_port(world, &member->port, err) ||
 		!write_file(err, member->config, 0600,
 			"cluster0: \"%s\"\ncluster1: \"%s\"\nport: %u\n"

@@ -493,13 +493,12 @@ static void test_fleet_state_path_with_and_without_leaf(void **state)
 	fleet_free(fleet);
 }
 
-/* The tests' own place in the tree tells where the examples are. */
 static void find_examples(const char *pattern, glob_t *ret_found)
 {
-	char here[] = __FILE__, path[PATH_MAX];
+	char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof(path), "%s/../../deploy/examples/%s",
-		dirname(here), pattern);
+	(void)snprintf(path, sizeof(path), SOURCE_TOP "/deploy/examples/%s",
+		pattern);
 	assert_int_equal(glob(path, 0, NULL, ret_found), 0);
 }
 
