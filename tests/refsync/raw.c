@@ -13,7 +13,7 @@
 
 #include "tests/refsync/reply.h"
 
-#define FILE_MAX (256u << 10)
+#define FILE_MAX (2u << 20)
 #define FILLER_LEN (64u << 10) /* sent at once; whole copies of the filler */
 #define CHECK_MS 200 /* is the client still there? */
 
