@@ -52,7 +52,8 @@ pid_t process_port_taken(
 	bool listening;
 	pid_t pid;
 
-	if (seen->pid <= 0 ||
+	/* Others are found by their port in the first place. */
+	if (seen->pid <= 0 || !seen->attempt ||
 		!proc_find_listener(spec->port, &pid, &listening, NULL) ||
 		pid <= 0 || pid == seen->pid)
 		return 0;

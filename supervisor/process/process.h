@@ -76,8 +76,8 @@ struct process_ops {
 
 const struct process_ops *process_ops_find(const char *backend);
 
-/* Who listens on the process's port, if that is certainly neither the process
- * that was seen nor one it started; 0: it is, or it cannot be told. */
+/* Who listens on the port of a process that we spawned, if that is certainly
+ * neither it nor one that it started; 0: it is, or it cannot be told. */
 pid_t process_port_taken(
 	const struct process_spec *spec, const struct process_seen *seen);
 

@@ -282,6 +282,8 @@ static void up_answered(
 	const struct process_seen it = {
 		.pid = (pid_t)json_integer_value(
 			json_object_get(run->saw, "pid")),
+		.attempt = (uint64_t)json_integer_value(
+			json_object_get(run->saw, "attempt")),
 	};
 	pid_t holder = err ? 0 : process_port_taken(&run->target->process, &it);
 	struct err other = {0};

@@ -99,7 +99,7 @@ static void test_parse_widest_answer_takes_little_memory(void **state)
 			to = stpcpy(to, units[i]);
 			*to++ = ',';
 		}
-		(void)strcpy(to - 1, "]}");
+		memcpy(to - 1, "]}", 3);
 		assert_no_answer(body);
 		assert_int_equal(has, 0);
 	}
