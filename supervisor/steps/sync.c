@@ -25,16 +25,23 @@ bool ask_progress(struct step_run *run, sync_progress_fn *done, struct err *err)
 		&run->call, err);
 }
 
-/* What the last start that is done saw; before any, what was planned. */
+/* What the last start that is done saw (one that was started again before its
+ * pause counts); before any, what was planned. */
 static const json_t *last_known(
 	const struct step_run *run, const struct target *target)
 {
-	const struct run_course *const courses[] = {
-		&run->lane->back, &run->lane->forward};
+	const struct {
+		const struct run_course *course;
+		const char *kind;
+	} starts[] = {
+		{&run->lane->back, "start"},
+		{&run->lane->forward, "start"},
+		{&run->lane->forward, "revive"},
+	};
 
-	for (size_t i = 0; i < 2; i++) {
-		const struct run_step *start =
-			run_course_step(courses[i], "start", target->name);
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		const struct run_step *start = run_course_step(
+			starts[i].course, starts[i].kind, target->name);
 
 		if (start && start->status == RUN_DONE)
 			return start->saw;
