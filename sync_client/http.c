@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "state/cleanup.h"
+#include "sync_client/sync_text.h"
 
 #define HEAD_MAX (64l << 10) /* bytes of status line and headers, 1xx too */
 #define BODY_FIRST 4096u /* first allocation for a body */
@@ -113,17 +114,37 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 	return len;
 }
 
+/* We ask for no encoding of the transfer, and curl undoes every one that it
+ * knows, asked or not: a few hundred bytes could become as many MiB. */
+static bool is_encoded(const char *line, size_t len)
+{
+	static const char name[] = "Transfer-Encoding:", chunked[] = "chunked";
+	const char *end = line + len;
+
+	if (len < sizeof(name) - 1 ||
+		strncasecmp(line, name, sizeof(name) - 1) != 0)
+		return false;
+	line += sizeof(name) - 1;
+	while (line < end && isspace((unsigned char)*line))
+		line++;
+	while (line < end && isspace((unsigned char)end[-1]))
+		end--;
+	return (size_t)(end - line) != sizeof(chunked) - 1 ||
+	       strncasecmp(line, chunked, sizeof(chunked) - 1) != 0;
+}
+
 /* curl keeps every header it reads: without a limit a server that never ends
  * its headers would fill our memory until the timeout. */
 static size_t on_head(char *data, size_t one, size_t len, void *arg)
 {
 	struct http_call *call = arg;
 
-	(void)data;
 	(void)one;
 	call->head_len += (long)len;
 	if (call->head_len > HEAD_MAX)
 		return give_up(call, "the answer's headers are too long");
+	if (is_encoded(data, len))
+		return give_up(call, "the answer is encoded, unasked");
 	return len;
 }
 
@@ -139,11 +160,34 @@ static bool was_sent(CURL *easy, CURLcode code)
 	return sent > 0;
 }
 
-static const char *why_failed(const struct http_call *call, CURLcode code)
+/* The same words for the same trouble: curl's own count milliseconds, so that
+ * each would be news. */
+static const char *why_failed(struct http_call *call, CURLcode code)
 {
+	long sys = 0;
+
 	if (call->abort_why)
 		return call->abort_why;
-	return call->why[0] ? call->why : curl_easy_strerror(code);
+	switch (code) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return "timed out before the answer was complete";
+	case CURLE_COULDNT_CONNECT:
+		(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &sys);
+		(void)snprintf(call->why, sizeof(call->why),
+			"cannot connect: %s",
+			sys ? strerrordesc_np((int)sys) : "no reason is known");
+		return call->why;
+	case CURLE_GOT_NOTHING:
+		return "closed without an answer";
+	case CURLE_PARTIAL_FILE:
+		return "closed before the answer was complete";
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+		return "the answer is not HTTP/1 (HTTP/0.9, TLS or another "
+		       "protocol)";
+	default:
+		return call->why[0] ? call->why : curl_easy_strerror(code);
+	}
 }
 
 static void call_finish(struct http_call *call, CURLcode code)
@@ -162,6 +206,7 @@ static void call_finish(struct http_call *call, CURLcode code)
 	} else {
 		(void)err_set(&err, ERR_AGAIN, "%s: %s", call->where,
 			why_failed(call, code));
+		sync_text_clean(err.msg, sizeof(err.msg)); /* curl may quote */
 		call->done(call->arg, &answer, &err);
 	}
 	call_free(call);

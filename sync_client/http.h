@@ -5,7 +5,7 @@
  * (CURLOPT_FRESH_CONNECT, CURLOPT_FORBID_REUSE) and is sent once: on a
  * kept-alive connection that dies before the answer libcurl 7.88.1 silently
  * sends the request again.  No redirects, no proxies, HTTP/1.x only, no
- * HTTP/0.9, only http:// (later: a Unix socket).
+ * HTTP/0.9, no compression, only http:// (later: a Unix socket).
  */
 #ifndef SYNC_CLIENT_HTTP_H
 #define SYNC_CLIENT_HTTP_H
@@ -15,7 +15,9 @@
 
 #include "state/err.h"
 
-#define HTTP_BODY_MAX (1u << 20) /* bytes of an answer that we keep */
+/* Bytes of an answer that we keep.  mongosync's have one or two KiB; read as
+ * JSON, a hostile one takes some 80 times its size ("{},{},{}"). */
+#define HTTP_BODY_MAX (128u << 10)
 
 struct http;
 struct http_call; /* under way; gone once done was called or after cancel */

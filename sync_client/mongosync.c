@@ -2,7 +2,8 @@
  * mongosync.c - mongosync's answers, read with as little trust as possible.
  *
  * Every member may be null, missing or of another type (an IDLE process sends
- * null for nearly all of them); only progress.state must be there.
+ * null for nearly all of them); only progress.state must be there.  A member
+ * that is there twice says two things: such an answer is not believed.
  */
 #include "sync_client/mongosync.h"
 
@@ -30,7 +31,7 @@ static bool parse_object(
 	const char *body, size_t len, json_t **ret_json, struct err *err)
 {
 	json_error_t why;
-	json_t *json = json_loadb(body, len, 0, &why);
+	json_t *json = json_loadb(body, len, JSON_REJECT_DUPLICATES, &why);
 
 	if (!json_is_object(json)) {
 		json_decref(json);
@@ -168,6 +169,19 @@ bool mongosync_parse_reply(const char *body, size_t len, struct err *err)
 	return err_set(err, ERR_AGAIN, "the answer is neither yes nor no");
 }
 
+static bool is_good(const struct http_answer *answer)
+{
+	return answer->status >= 200 && answer->status <= 299;
+}
+
+/* err says what is wrong with the body; a redirect's does not matter. */
+static void wrap_status(const struct http_answer *answer, struct err *err)
+{
+	if (answer->status >= 300 && answer->status <= 399)
+		(void)err_set(err, err->code, "a redirect is not followed");
+	(void)err_wrap(err, "HTTP status %ld", answer->status);
+}
+
 static void on_progress(
 	void *arg, const struct http_answer *answer, const struct err *http_err)
 {
@@ -179,7 +193,7 @@ static void on_progress(
 		call->progress(call->arg, NULL, http_err);
 		return;
 	}
-	if (answer->status >= 200 && answer->status <= 299) {
+	if (is_good(answer)) {
 		if (mongosync_parse_progress(
 			    answer->body, answer->len, &progress, &err)) {
 			call->progress(call->arg, &progress, NULL);
@@ -189,7 +203,7 @@ static void on_progress(
 		(void)err_set(&err, ERR_AGAIN, "contradicts itself");
 	}
 	err.code = ERR_AGAIN;
-	(void)err_wrap(&err, "answer with HTTP status %ld", answer->status);
+	wrap_status(answer, &err);
 	call->progress(call->arg, NULL, &err);
 }
 
@@ -207,7 +221,7 @@ static void on_reply(
 		return;
 	}
 	if (mongosync_parse_reply(answer->body, answer->len, &err)) {
-		if (answer->status >= 200 && answer->status <= 299) {
+		if (is_good(answer)) {
 			call->reply(call->arg, SYNC_REPLY_DONE, NULL);
 			return;
 		}
@@ -216,7 +230,7 @@ static void on_reply(
 	} else if (err.code == ERR_STEP) {
 		reply = SYNC_REPLY_REFUSED;
 	}
-	(void)err_wrap(&err, "answer with HTTP status %ld", answer->status);
+	wrap_status(answer, &err);
 	call->reply(call->arg, reply, &err);
 }
 

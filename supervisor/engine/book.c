@@ -156,6 +156,10 @@ bool book_write(
 	const struct timeval second = {.tv_sec = 1};
 	bool ok = !book->broken.code;
 
+	/* An empty record would make the whole journal unreadable. */
+	if (ok && !body)
+		ok = err_set(&book->broken, ERR_BUG,
+			"a \"%s\" record could not be made", kind);
 	if (ok) {
 		scrub_body(body);
 		ok = journal_append(book->journal, kind, body, &book->broken);

@@ -12,6 +12,7 @@
 
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
+#include "sync_client/sync_text.h"
 
 enum {
 	UNDONE_MOST = 50, /* looks again without anything found undone */
@@ -242,7 +243,7 @@ void lane_is_loose(struct lane_run *lane)
  * not work against it, nor leave it half done. */
 void lane_turn(struct lane_run *lane, const char *why)
 {
-	(void)snprintf(lane->turn_why, sizeof(lane->turn_why), "%.299s", why);
+	sync_text_copy(lane->turn_why, sizeof(lane->turn_why), why);
 	lane->phase = LANE_TURNING;
 	lane_drop_work(lane);
 	if (!lane->orphans)
@@ -257,6 +258,7 @@ void lane_fail(struct lane_run *lane, const struct work *work,
 
 	(void)snprintf(text, sizeof(text), "%s %s: %.250s",
 		work->run.kind->name, work->run.target->name, why);
+	sync_text_clean(text, sizeof(text));
 	if (lane->past->turned || lane->engine->stopping ||
 		lane->phase == LANE_PROVING ||
 		on_failure == FLEET_FAILURE_STOP ||
@@ -277,6 +279,7 @@ void lane_halt(struct lane_run *lane, const struct work *work,
 		proving ? lane->turn_why : "",
 		proving ? "; the way back is closed: " : "",
 		work->run.kind->name, work->run.target->name, why);
+	sync_text_clean(text, sizeof(text));
 	if (code == ERR_DECIDE && !proving)
 		(void)snprintf(decide, sizeof(decide), "%s@%s",
 			work->run.kind->name, work->run.target->name);

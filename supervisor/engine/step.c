@@ -14,6 +14,7 @@
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
 #include "supervisor/fleet/secret.h"
+#include "sync_client/sync_text.h"
 
 static struct work *work_of(struct step_run *run)
 {
@@ -33,6 +34,8 @@ void step_saw(struct step_run *run, enum step_view view, const char *fmt, ...)
 	(void)vsnprintf(work->detail, sizeof(work->detail), fmt, args);
 	va_end(args);
 	scrub_in_place(work->detail, sizeof(work->detail));
+	/* Cut anywhere, and foreign words: the journal takes only UTF-8. */
+	sync_text_clean(work->detail, sizeof(work->detail));
 	work->answered = true;
 	work_wake(work);
 }
@@ -77,6 +80,8 @@ void step_acted(struct step_run *run, const struct err *err)
 	if (err) {
 		work->acted_err = *err;
 		scrub_in_place(
+			work->acted_err.msg, sizeof(work->acted_err.msg));
+		sync_text_clean(
 			work->acted_err.msg, sizeof(work->acted_err.msg));
 	}
 	work->answered = true;

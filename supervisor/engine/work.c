@@ -10,6 +10,7 @@
 
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
+#include "sync_client/sync_text.h"
 
 enum {
 	REST_FIRST_MS = 50,
@@ -398,7 +399,7 @@ static void acted(struct work *work)
 		return;
 	}
 	work->run.acted = false;
-	(void)snprintf(work->detail, sizeof(work->detail), "%.299s", err->msg);
+	sync_text_copy(work->detail, sizeof(work->detail), err->msg);
 	switch (err->code) {
 	case ERR_STEP:
 		count_failure(work);

@@ -145,12 +145,14 @@ static json_t *process_target(
 	const struct seen_lane *lane = &survey->lane[seen->lane];
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:o}",
+		"{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, "
+		"s:o}",
 		"name", seen->instance->name, "type", "process", "lane",
 		lane->name, "port", (int)seen->config.port, "id",
 		seen->config.id, "config", seen->instance->config, "from",
-		seen->version, "state", seen->progress.phase_text, "pid",
-		(int)seen->process.pid, "start_ticks",
+		seen->version, "state", seen->progress.phase_text, "answers_as",
+		seen->progress.id, "coordinator", seen->progress.coordinator,
+		"pid", (int)seen->process.pid, "start_ticks",
 		(json_int_t)seen->process.start_ticks, "argv",
 		seen_argv(survey, seen));
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "supervisor/plan/room.h"
+#include "sync_client/sync_text.h"
 
 static struct finding *add(struct survey *survey, enum finding_level level,
 	const char *check, const char *subject)
@@ -22,6 +23,8 @@ __attribute__((format(printf, 2, 3))) static void say(
 	va_start(args, fmt);
 	(void)vsnprintf(finding->text, sizeof(finding->text), fmt, args);
 	va_end(args);
+	/* Cut anywhere: JSON takes only whole characters. */
+	sync_text_clean(finding->text, sizeof(finding->text));
 }
 
 __attribute__((format(printf, 2, 3))) static void fix(

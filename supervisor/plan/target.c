@@ -135,6 +135,12 @@ static bool make_process(
 	target->place.port = target->config.port;
 	target->from = text_of(target->json, "from");
 	target->was = sync_phase_parse(text_of(target->json, "state"));
+	target->answers_as = text_of(target->json, "answers_as");
+	target->coordinator = text_of(target->json, "coordinator");
+	if (!target->answers_as) /* planned by an earlier syncup */
+		target->answers_as = "";
+	if (!target->coordinator)
+		target->coordinator = "";
 	if (!target->api || !target->ops || !target->from)
 		return err_set(err, ERR_JOURNAL, "process %s cannot be handled",
 			target->name);

@@ -39,6 +39,8 @@ struct target {
 	struct instance_config config;
 	enum sync_phase was; /* before the run */
 	const char *from; /* version before the run */
+	const char *answers_as; /* mongosyncID before the run, "" = not told */
+	const char *coordinator; /* coordinatorID, the same */
 	char *run_file, *output;
 
 	/* link */

@@ -46,6 +46,24 @@ bool process_see(pid_t pid, struct process_seen *ret_seen)
 	return true;
 }
 
+pid_t process_port_taken(
+	const struct process_spec *spec, const struct process_seen *seen)
+{
+	bool listening;
+	pid_t pid;
+
+	/* Others are found by their port in the first place. */
+	if (seen->pid <= 0 || !seen->attempt ||
+		!proc_find_listener(spec->port, &pid, &listening, NULL) ||
+		pid <= 0 || pid == seen->pid)
+		return 0;
+	/* What a wrapper of ours started is in the wrapper's session. */
+	if (getsid(pid) == getsid(seen->pid) ||
+		proc_match_config(pid, spec->config) != PROC_DIFFERS)
+		return 0;
+	return pid;
+}
+
 bool process_is_ours(const struct process_seen *seen)
 {
 	struct stat st;

@@ -76,6 +76,11 @@ struct process_ops {
 
 const struct process_ops *process_ops_find(const char *backend);
 
+/* Who listens on the port of a process that we spawned, if that is certainly
+ * neither it nor one that it started; 0: it is, or it cannot be told. */
+pid_t process_port_taken(
+	const struct process_spec *spec, const struct process_seen *seen);
+
 /*
  * proc.c: reading /proc.  Who listens on 127.0.0.1:port or *:port, by socket
  * inode and the descriptors that we may read; 0 if nobody or unseen.

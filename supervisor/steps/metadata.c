@@ -318,22 +318,27 @@ static bool is_what_was_saved(const struct step_run *run, const json_t *result)
 static void phase_told(
 	void *arg, const struct sync_progress *progress, const struct err *err);
 
-static void ask_next_phase(struct step_run *run)
+static const struct target *asked_target(const struct step_run *run)
 {
 	json_int_t index =
 		json_integer_value(json_object_get(run->memory, "asked"));
 	const struct target *target = NULL;
-	struct err err = {0};
 
-	assert(index >= 0);
-	for (json_int_t i = 0; i <= index; i++) {
+	do {
 		target = targets_next(run->env->targets, TARGET_PROCESS,
 			run->target->lane, target);
-		if (!target) {
-			step_saw(run, VIEW_REACHED,
-				"what was saved may be put back");
-			return;
-		}
+	} while (target && index-- > 0);
+	return target;
+}
+
+static void ask_next_phase(struct step_run *run)
+{
+	const struct target *target = asked_target(run);
+	struct err err = {0};
+
+	if (!target) {
+		step_saw(run, VIEW_REACHED, "what was saved may be put back");
+		return;
 	}
 	if (!target->api->progress(run->env->http, &target->place,
 		    (int64_t)run->env->fleet->timeouts.api * 1000, phase_told,
@@ -349,6 +354,10 @@ static void phase_told(
 	struct err runs = {0};
 
 	run->call = NULL;
+	if (!err && is_another(run, asked_target(run), progress, true, &runs)) {
+		step_blocked(run, &runs);
+		return;
+	}
 	if (err || progress->phase == SYNC_PHASE_PAUSED ||
 		progress->phase == SYNC_PHASE_IDLE) {
 		(void)json_integer_set(asked, json_integer_value(asked) + 1);

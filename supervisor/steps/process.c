@@ -169,6 +169,10 @@ static void stoppable(
 		step_blocked(run, &cut);
 		return;
 	}
+	if (is_another(run, run->target, progress, false, &cut)) {
+		step_blocked(run, &cut);
+		return;
+	}
 	switch (progress->phase) {
 	case SYNC_PHASE_PAUSED:
 	case SYNC_PHASE_IDLE:
@@ -276,18 +280,31 @@ static void up_answered(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
-	const char *id = run->target->config.id;
+	const struct process_seen it = {
+		.pid = (pid_t)json_integer_value(
+			json_object_get(run->saw, "pid")),
+		.attempt = (uint64_t)json_integer_value(
+			json_object_get(run->saw, "attempt")),
+	};
+	pid_t holder = err ? 0 : process_port_taken(&run->target->process, &it);
+	struct err other = {0};
 
 	/* It runs: there is nothing to start, however long it takes. */
-	if (err)
+	if (err) {
 		step_saw(run, VIEW_UNKNOWN,
-			"it runs and does not answer yet (minutes are normal)");
-	else if (id[0] && progress->id[0] && strcmp(id, progress->id) != 0)
+			"it runs and does not answer yet (minutes are normal): "
+			"%s",
+			err->msg);
+	} else if (holder) {
 		step_saw(run, VIEW_UNKNOWN,
-			"port %u is answered by mongosyncID \"%s\"",
-			run->target->place.port, progress->id);
-	else
+			"port %u belongs to process %d, not to process %d",
+			run->target->place.port, (int)holder, (int)it.pid);
+	} else if (is_another(run, run->target, progress, true, &other)) {
+		step_saw(run, VIEW_UNKNOWN, "%s", other.msg);
+	} else {
+		step_see(run, "answers_as", json_string(progress->id));
 		up_phase(run, progress);
+	}
 }
 
 static void right_version(struct step_run *run)

@@ -11,6 +11,7 @@
 
 /* sync.c: what the sync process's API says and does */
 step_fn see_ready, see_paused, do_pause, see_resumed, do_resume, see_movement;
+step_fn can_ask;
 /* process.c */
 step_fn see_gone, can_stop, do_stop, see_up, do_start;
 /* install.c */
@@ -28,6 +29,11 @@ bool claimed(struct step_run *run);
 /* sync.c: asks /progress; done gets the answer with the step as its arg. */
 bool ask_progress(
 	struct step_run *run, sync_progress_fn *done, struct err *err);
+/* sync.c: true, with ERR_DECIDE, if what answers on the target's port is not
+ * the process that was planned.  fresh: it was just started, so that what it
+ * told before does not bind it. */
+bool is_another(const struct step_run *run, const struct target *target,
+	const struct sync_progress *progress, bool fresh, struct err *err);
 /* process.c: are all processes of the step's lane gone?  Answers the step
  * with REACHED, UNDONE or UNKNOWN. */
 bool see_all_gone(struct step_run *run, struct err *err);

@@ -25,10 +25,94 @@ bool ask_progress(struct step_run *run, sync_progress_fn *done, struct err *err)
 		&run->call, err);
 }
 
+/* What the last start that is done saw (one that was started again before its
+ * pause counts); before any, what was planned. */
+static const json_t *last_known(
+	const struct step_run *run, const struct target *target)
+{
+	const struct {
+		const struct run_course *course;
+		const char *kind;
+	} starts[] = {
+		{&run->lane->back, "start"},
+		{&run->lane->forward, "start"},
+		{&run->lane->forward, "revive"},
+	};
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		const struct run_step *start = run_course_step(
+			starts[i].course, starts[i].kind, target->name);
+
+		if (start && start->status == RUN_DONE)
+			return start->saw;
+	}
+	return target->json;
+}
+
+/* An instance without an id cannot be told by its file.  What it said itself
+ * will do: a process does not change its mongosyncID. */
+static const char *told_id(
+	const struct step_run *run, const struct target *target)
+{
+	const char *id = json_string_value(
+		json_object_get(last_known(run, target), "answers_as"));
+
+	return id ? id : "";
+}
+
+static bool is_same(const char *one, const char *other)
+{
+	return one[0] && strcmp(one, other) == 0;
+}
+
+/* A coordinator may change, but only to another one of the lane.  One that was
+ * there when it was planned belongs to it, even if the fleet lacks it. */
+static bool is_of_lane(const struct step_run *run, const struct target *target,
+	const char *coordinator)
+{
+	const struct target *other = NULL;
+	bool known = false;
+
+	while ((other = targets_next(run->env->targets, TARGET_PROCESS,
+			target->lane, other))) {
+		if (is_same(other->config.id, coordinator) ||
+			is_same(other->answers_as, coordinator) ||
+			is_same(other->coordinator, coordinator))
+			return true;
+		known |= other->answers_as[0] || other->coordinator[0];
+	}
+	return !known;
+}
+
+bool is_another(const struct step_run *run, const struct target *target,
+	const struct sync_progress *progress, bool fresh, struct err *err)
+{
+	const char *id = target->config.id;
+
+	if (!id[0] && !fresh)
+		id = told_id(run, target);
+	if (id[0] && progress->id[0] && strcmp(id, progress->id) != 0) {
+		(void)err_set(err, ERR_DECIDE,
+			"port %u is answered by another process (mongosyncID "
+			"\"%s\", not \"%s\")",
+			target->place.port, progress->id, id);
+		return true;
+	}
+	if (progress->coordinator[0] &&
+		!is_same(progress->coordinator, progress->id) &&
+		!is_of_lane(run, target, progress->coordinator)) {
+		(void)err_set(err, ERR_DECIDE,
+			"port %u is answered by a process of another migration "
+			"(coordinatorID \"%s\")",
+			target->place.port, progress->coordinator);
+		return true;
+	}
+	return false;
+}
+
 /* A person has cut over, or another process answers: nothing may be done. */
 static bool blocked(struct step_run *run, const struct sync_progress *progress)
 {
-	const char *id = run->target->config.id;
 	struct err err = {0};
 
 	if (sync_phase_is_final(progress->phase) || progress->can_write)
@@ -37,12 +121,7 @@ static bool blocked(struct step_run *run, const struct sync_progress *progress)
 			"is touched any more",
 			progress->phase_text,
 			progress->can_write ? " with writes allowed" : "");
-	else if (id[0] && progress->id[0] && strcmp(id, progress->id) != 0)
-		(void)err_set(&err, ERR_DECIDE,
-			"port %u is answered by another process (mongosyncID "
-			"\"%s\")",
-			run->target->place.port, progress->id);
-	else
+	else if (!is_another(run, run->target, progress, false, &err))
 		return false;
 	step_blocked(run, &err);
 	return true;
@@ -56,11 +135,28 @@ static void see_phase(
 		step_see(run, "lag_s", json_integer(progress->lag_s));
 }
 
-/* The API is silent: does its process run? */
-static void look_at_silent(struct step_run *run, process_seen_fn *done)
+/* Kept from the moment that it is known to the end of a look. */
+static void remember_why(struct step_run *run, const char *key, const char *why)
+{
+	if (!run->memory)
+		run->memory = json_object();
+	(void)json_object_set_new(run->memory, key, json_string(why));
+}
+
+static const char *why(const struct step_run *run, const char *key)
+{
+	const char *text = json_string_value(json_object_get(run->memory, key));
+
+	return text ? text : "";
+}
+
+/* Its API gives no usable answer: does its process run? */
+static void look_at_silent(
+	struct step_run *run, const struct err *silence, process_seen_fn *done)
 {
 	struct err err = {0};
 
+	remember_why(run, "silence", silence->msg);
 	run->call = NULL; /* it has ended */
 	if (!run->target->ops->observe(
 		    run->env->base, &run->target->process, done, run, &err))
@@ -73,7 +169,8 @@ static void silent_ready(void *arg, const struct process_seen *seen)
 		step_saw(
 			arg, VIEW_REACHED, "warning: it does not run any more");
 	else
-		step_saw(arg, VIEW_UNKNOWN, "its API does not answer");
+		step_saw(arg, VIEW_UNKNOWN, "its API does not answer: %s",
+			why(arg, "silence"));
 }
 
 static void ready(
@@ -82,7 +179,7 @@ static void ready(
 	struct step_run *run = arg;
 
 	if (err) {
-		look_at_silent(run, silent_ready);
+		look_at_silent(run, err, silent_ready);
 		return;
 	}
 	if (blocked(run, progress))
@@ -125,7 +222,8 @@ static void silent_process(void *arg, const struct process_seen *seen)
 	else if (seen->view == PROCESS_GONE)
 		step_saw(run, VIEW_UNDONE, "it does not run: %s", seen->why);
 	else
-		step_saw(run, VIEW_UNKNOWN, "its API does not answer");
+		step_saw(run, VIEW_UNKNOWN, "its API does not answer: %s",
+			why(run, "silence"));
 }
 
 /* Going back: the pause on the way forward was given all its patience. */
@@ -146,7 +244,7 @@ static void paused(
 	struct step_run *run = arg;
 
 	if (err) {
-		look_at_silent(run, silent_process);
+		look_at_silent(run, err, silent_process);
 		return;
 	}
 	if (blocked(run, progress))
@@ -158,7 +256,8 @@ static void paused(
 	else if (progress->phase == SYNC_PHASE_RUNNING && never_landed(run))
 		step_saw(run, VIEW_REACHED, "RUNNING, its pause never came");
 	else if (progress->phase == SYNC_PHASE_RUNNING)
-		step_saw(run, VIEW_NOT_YET, "RUNNING, waiting for PAUSED");
+		step_saw(run, VIEW_NOT_YET, "RUNNING, waiting for PAUSED%s",
+			why(run, "lost"));
 	else if (leaving(run))
 		step_saw(run, VIEW_REACHED, "%s", progress->phase_text);
 	else
@@ -173,9 +272,10 @@ bool see_paused(struct step_run *run, struct err *err)
 static void replied(void *arg, enum sync_reply reply, const struct err *err)
 {
 	struct step_run *run = arg;
-	struct err lost;
+	struct err lost, said = {0};
 
 	if (reply == SYNC_REPLY_DONE) {
+		remember_why(run, "lost", "");
 		step_acted(run, NULL);
 		return;
 	}
@@ -183,13 +283,77 @@ static void replied(void *arg, enum sync_reply reply, const struct err *err)
 	lost = *err;
 	if (reply == SYNC_REPLY_LOST)
 		lost.code = ERR_AGAIN;
+	(void)err_set(
+		&said, lost.code, "; the answer was no good: %s", err->msg);
+	remember_why(run, "lost", said.msg);
 	step_acted(run, &lost);
+}
+
+/* A claim says that it is ours; that it is there, and has its port, only the
+ * host can say.  What we do not ask for must not happen to a stranger. */
+static void askable(void *arg, const struct process_seen *seen)
+{
+	struct step_run *run = arg;
+	struct err taken = {0};
+	pid_t other;
+
+	if (seen->view == PROCESS_GONE) {
+		step_saw(run, VIEW_UNDONE, "it does not run: %s", seen->why);
+		return;
+	}
+	if (seen->view == PROCESS_UNKNOWN) {
+		step_saw(run, VIEW_UNKNOWN, "%s", seen->why);
+		return;
+	}
+	other = process_port_taken(&run->target->process, seen);
+	if (other) {
+		(void)err_set(&taken, ERR_DECIDE,
+			"port %u belongs to process %d, not to process %d",
+			run->target->place.port, (int)other, (int)seen->pid);
+		step_blocked(run, &taken);
+		return;
+	}
+	step_saw(run, VIEW_REACHED, "ours");
+}
+
+/* It had its port when that was looked at, and keeps it while it lives. */
+static bool still_lives(const struct step_run *run)
+{
+	const json_t *known = last_known(run, run->target);
+	pid_t pid = (pid_t)json_integer_value(json_object_get(known, "pid"));
+	uint64_t ticks;
+
+	return pid > 0 && proc_start_ticks(pid, &ticks, NULL) &&
+	       ticks == (uint64_t)json_integer_value(
+				json_object_get(known, "start_ticks"));
+}
+
+bool can_ask(struct step_run *run, struct err *err)
+{
+	if (!claimed(run))
+		return true;
+	/* The usual case, at the price of one small read: a look at a whole
+	 * host for each of a hundred processes would tear their batch. */
+	if (still_lives(run)) {
+		step_saw(run, VIEW_REACHED, "ours");
+		return true;
+	}
+	return run->target->ops->observe(
+		run->env->base, &run->target->process, askable, run, err);
+}
+
+/* Never beyond the step's own patience. */
+static int64_t post_timeout_ms(const struct step_run *run)
+{
+	int64_t patience = run->stage->patience_s * 1000;
+
+	return patience < POST_TIMEOUT_MS ? patience : POST_TIMEOUT_MS;
 }
 
 bool do_pause(struct step_run *run, struct err *err)
 {
 	return run->target->api->pause(run->env->http, &run->target->place,
-		POST_TIMEOUT_MS, replied, run, &run->call, err);
+		post_timeout_ms(run), replied, run, &run->call, err);
 }
 
 /* Only a pause that was ours is undone, on whichever way it was made. */
@@ -213,7 +377,8 @@ static void silent_resumed(void *arg, const struct process_seen *seen)
 		step_saw(run, VIEW_UNDONE, "it does not run: %s", seen->why);
 	else
 		step_saw(run, VIEW_UNKNOWN,
-			"its API does not answer (minutes are normal)");
+			"its API does not answer (minutes are normal): %s",
+			why(run, "silence"));
 }
 
 static void resumed(
@@ -222,7 +387,7 @@ static void resumed(
 	struct step_run *run = arg;
 
 	if (err) {
-		look_at_silent(run, silent_resumed);
+		look_at_silent(run, err, silent_resumed);
 		return;
 	}
 	if (blocked(run, progress))
@@ -234,7 +399,8 @@ static void resumed(
 		step_saw(run, VIEW_REACHED,
 			"warning: somebody paused it after it was resumed");
 	else if (progress->phase == SYNC_PHASE_PAUSED)
-		step_saw(run, VIEW_NOT_YET, "PAUSED, waiting for RUNNING");
+		step_saw(run, VIEW_NOT_YET, "PAUSED, waiting for RUNNING%s",
+			why(run, "lost"));
 	else
 		step_saw(run, VIEW_UNKNOWN, "it is %s, waiting for PAUSED",
 			progress->phase_text);
@@ -253,7 +419,7 @@ bool see_resumed(struct step_run *run, struct err *err)
 bool do_resume(struct step_run *run, struct err *err)
 {
 	return run->target->api->resume(run->env->http, &run->target->place,
-		POST_TIMEOUT_MS, replied, run, &run->call, err);
+		post_timeout_ms(run), replied, run, &run->call, err);
 }
 
 static int64_t remembered(const struct step_run *run, const char *key)
@@ -298,12 +464,18 @@ static void watched(
 	struct step_run *run = arg;
 	int64_t now = sys_boottime_ms();
 
+	struct err other = {0};
+
 	if (!json_object_get(run->memory, "since")) {
 		json_decref(run->memory);
 		run->memory = json_pack("{s:I}", "since", (json_int_t)now);
 	}
 	if (err) {
-		look_at_silent(run, silent_watched);
+		look_at_silent(run, err, silent_watched);
+		return;
+	}
+	if (is_another(run, run->target, progress, false, &other)) {
+		no_movement(run, VIEW_UNKNOWN, other.msg);
 		return;
 	}
 	if (progress->phase != SYNC_PHASE_RUNNING) {

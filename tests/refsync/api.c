@@ -15,6 +15,7 @@
 #include "tests/refsync/effects.h"
 #include "tests/refsync/log.h"
 #include "tests/refsync/progress.h"
+#include "tests/refsync/raw.h"
 #include "tests/refsync/reply.h"
 #include "tests/refsync/settings.h"
 #include "tests/refsync/version.h"
@@ -82,6 +83,9 @@ static void answer(struct call *call, int status, json_t *body)
 	if (call->fault.kind == FAULT_EFFECT_THEN_CLOSE) {
 		json_decref(body);
 		reply_close(call->request, false);
+	} else if (call->fault.kind == FAULT_RAW) {
+		json_decref(body);
+		reply_raw(call->api->base, call->request, &call->fault);
 	} else {
 		reply_json(call->request, status, body);
 	}
@@ -264,6 +268,9 @@ static void fail(struct call *call)
 	case FAULT_HALF:
 		reply_half(call->request);
 		break;
+	case FAULT_RAW:
+		reply_raw(call->api->base, call->request, &call->fault);
+		break;
 	case FAULT_HUGE:
 		reply_huge(call->api->base, call->request, call->fault.mb);
 		break;
@@ -290,8 +297,15 @@ static void on_call(evutil_socket_t fd, short what, void *arg)
 	case FAULT_NONE:
 	case FAULT_LIE:
 	case FAULT_OTHER_ID:
+	case FAULT_OTHER_LANE:
 	case FAULT_EFFECT_THEN_CLOSE:
 		act(call);
+		break;
+	case FAULT_RAW:
+		if (call->fault.effect)
+			act(call);
+		else
+			fail(call);
 		break;
 	default:
 		fail(call);
@@ -454,6 +468,7 @@ void api_free(struct api *api)
 		call_free(api->calls);
 	}
 	reply_drop_all();
+	reply_raw_drop_all();
 	if (api->silence)
 		event_free(api->silence);
 	evhttp_free(api->http);

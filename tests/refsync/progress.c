@@ -124,7 +124,9 @@ json_t *progress_make(
 	if (version_has(3)) {
 		set(inner, "mongosyncID", make_id(view, id, fault));
 		set_busy(inner, view, "coordinatorID",
-			json_string(view->coordinator));
+			json_string(fault->kind == FAULT_OTHER_LANE
+					    ? "intruder"
+					    : view->coordinator));
 	}
 	set_newer(inner, view);
 	set(outer, "progress", inner);

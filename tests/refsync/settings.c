@@ -44,7 +44,9 @@ static const struct {
 
 static const char *const fault_names[FAULTS] = {"none", "garbage", "half",
 	"huge", "http_500", "success_false", "lie", "effect_then_close",
-	"reset", "other_id"};
+	"reset", "other_id", "other_lane", "raw"};
+
+static const char *const raw_ends[] = {"close", "reset", "open"};
 
 static const char *const endpoints[] = {
 	"progress", "start", "pause", "resume", "commit", "reverse"};
@@ -100,27 +102,51 @@ static bool parse_kind(
 		name ? name : "(no text)");
 }
 
+static bool parse_end(const char *name, enum raw_end *ret_end, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(raw_ends) / sizeof(raw_ends[0]); i++)
+		if (!strcmp(raw_ends[i], name)) {
+			*ret_end = (enum raw_end)i;
+			return true;
+		}
+	return err_set(err, ERR_CONFIG, "unknown end \"%s\"", name);
+}
+
 /* "garbage", or {"kind":"garbage","times":1,"mb":8,"slow_ms":500}. */
 static bool parse_fault(
 	const json_t *value, struct endpoint_fault *fault, struct err *err)
 {
-	const char *kind = "none", *state = "RUNNING";
-	int times = ALWAYS, mb = 4, slow_ms = 0;
+	const char *kind = "none", *state = "RUNNING", *end = "close";
+	const char *file = "", *filler = "";
+	int times = ALWAYS, mb = -1, slow_ms = 0, gap_ms = 0, effect = 0;
 	json_error_t why;
 
 	if (json_is_string(value))
 		kind = json_string_value(value);
 	else if (json_unpack_ex((json_t *)value, &why, JSON_STRICT,
-			 "{s?s, s?i, s?i, s?i, s?s}", "kind", &kind, "times",
-			 &times, "mb", &mb, "slow_ms", &slow_ms, "state",
-			 &state) < 0)
+			 "{s?s, s?i, s?i, s?i, s?s, s?s, s?s, s?i, s?b, s?s}",
+			 "kind", &kind, "times", &times, "mb", &mb, "slow_ms",
+			 &slow_ms, "state", &state, "file", &file, "filler",
+			 &filler, "gap_ms", &gap_ms, "effect", &effect, "end",
+			 &end) < 0)
 		return err_set(err, ERR_CONFIG, "bad fault: %s", why.text);
 	*fault = (struct endpoint_fault){.times = times};
-	fault->fault.mb = mb;
 	fault->fault.slow_ms = slow_ms;
+	fault->fault.gap_ms = gap_ms;
+	fault->fault.effect = effect;
 	(void)snprintf(
 		fault->fault.state, sizeof(fault->fault.state), "%s", state);
-	return parse_kind(kind, &fault->fault.kind, err);
+	(void)snprintf(
+		fault->fault.file, sizeof(fault->fault.file), "%s", file);
+	(void)snprintf(
+		fault->fault.filler, sizeof(fault->fault.filler), "%s", filler);
+	if (!parse_kind(kind, &fault->fault.kind, err) ||
+		!parse_end(end, &fault->fault.end, err))
+		return false;
+	fault->fault.mb = mb >= 0                           ? mb
+			  : fault->fault.kind == FAULT_HUGE ? 4
+							    : 0;
+	return true;
 }
 
 static bool set_number(struct settings *settings, const char *name,

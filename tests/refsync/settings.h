@@ -51,13 +51,23 @@ enum fault_kind {
 	FAULT_EFFECT_THEN_CLOSE,
 	FAULT_RESET, /* does nothing, resets the connection */
 	FAULT_OTHER_ID, /* a progress with a foreign mongosyncID */
+	FAULT_OTHER_LANE, /* a progress with a foreign coordinatorID */
+	FAULT_RAW, /* any bytes, see raw.h; with "effect" it is done first */
 	FAULTS,
+};
+
+enum raw_end {
+	RAW_CLOSE,
+	RAW_RESET,
+	RAW_OPEN,
 };
 
 struct fault {
 	enum fault_kind kind;
-	long mb, slow_ms;
-	char state[16];
+	long mb, slow_ms, gap_ms;
+	bool effect;
+	enum raw_end end;
+	char state[16], file[256], filler[256];
 };
 
 /* config may be NULL. */

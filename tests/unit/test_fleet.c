@@ -1,7 +1,6 @@
 #include "supervisor/fleet/fleet.h"
 
 #include <glob.h>
-#include <libgen.h>
 
 #include "supervisor/fleet/instance.h"
 #include "supervisor/fleet/secret.h"

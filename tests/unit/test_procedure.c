@@ -292,7 +292,8 @@ static void test_forward_freezes_what_each_target_is(void **state)
 	assert_json_text(target_of(plan, "c"),
 		"{\"name\":\"c\",\"type\":\"process\",\"lane\":\"a\","
 		"\"port\":27184,\"id\":\"c\",\"config\":\"/etc/c.yaml\","
-		"\"from\":\"1.12.0\",\"state\":\"PAUSED\",\"pid\":1002,"
+		"\"from\":\"1.12.0\",\"state\":\"PAUSED\","
+		"\"answers_as\":\"c\",\"coordinator\":\"a\",\"pid\":1002,"
 		"\"start_ticks\":5002,\"argv\":["
 		"\"/opt/mongosync/shop/current/bin/mongosync\",\"--config\","
 		"\"/etc/c.yaml\"]}");

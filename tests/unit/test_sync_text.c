@@ -3,6 +3,7 @@
  */
 #include "sync_client/sync_text.h"
 
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -61,6 +62,47 @@ static void test_copy_replaces_control_characters(void **state)
 	assert_string_equal(copied(32, "\xc2\xa0"), "\xc2\xa0");
 }
 
+static void test_copy_replaces_what_is_no_utf8(void **state)
+{
+	(void)state;
+	assert_string_equal(copied(32, "a\xff\xfe"
+				       "b"),
+		"a??b");
+	assert_string_equal(copied(32, "\x80z"), "?z");
+	/* cut off, at the end and before something else */
+	assert_string_equal(copied(32, "a\xc3"), "a?");
+	assert_string_equal(copied(32, "a\xe2\x82"), "a??");
+	assert_string_equal(copied(32, "\xf0\x9f"
+				       "zz"),
+		"??zz");
+	/* longer than it must be, a surrogate, beyond Unicode */
+	assert_string_equal(copied(32, "\xc0\x80"), "??");
+	assert_string_equal(copied(32, "\xe0\x80\xaf"), "???");
+	assert_string_equal(copied(32, "\xed\xa0\x80"), "???");
+	assert_string_equal(copied(32, "\xf4\x90\x80\x80"), "????");
+	assert_string_equal(copied(32, "\xf4\x8f\xbf\xbf"), "\xf4\x8f\xbf\xbf");
+}
+
+static void test_clean_what_was_cut_anywhere(void **state)
+{
+	static const char whole[] =
+		"pause: \xc3\xa9\xe2\x82\xac\xf0\x9f\x9a\x80";
+
+	(void)state;
+	for (size_t size = 1; size <= sizeof(whole); size++) {
+		char text[sizeof(whole)];
+		json_t *json;
+
+		memcpy(text, whole, size);
+		text[size - 1] = '\0';
+		sync_text_clean(text, size);
+		json = json_string(text);
+		assert_non_null(json);
+		assert_true(strlen(text) < size);
+		json_decref(json);
+	}
+}
+
 static void test_copy_hides_userinfo(void **state)
 {
 	(void)state;
@@ -95,6 +137,8 @@ int main(void)
 		cmocka_unit_test(test_copy_cuts_to_the_buffer),
 		cmocka_unit_test(test_copy_cuts_between_characters),
 		cmocka_unit_test(test_copy_replaces_control_characters),
+		cmocka_unit_test(test_copy_replaces_what_is_no_utf8),
+		cmocka_unit_test(test_clean_what_was_cut_anywhere),
 		cmocka_unit_test(test_copy_hides_userinfo),
 		cmocka_unit_test(test_copy_hides_userinfo_before_cutting),
 	};
