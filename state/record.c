@@ -97,7 +97,7 @@ json_t *record_join(json_t *head, const json_t *body, struct err *err)
 			break;
 	}
 	if (!json || json_object_size(json) != size) {
-		(void)err_sys(err, ERR_BUG, ENOMEM, "making a record");
+		(void)err_sys(err, ERR_MEMORY, ENOMEM, "making a record");
 		return NULL;
 	}
 	return take_ptr(json);
@@ -129,7 +129,7 @@ bool record_print(const char *run, uint64_t seq, uint64_t batch,
 			kind, len, RECORD_LINE_MAX);
 	line = malloc(len + 1);
 	if (!line)
-		return err_sys(err, ERR_BUG, ENOMEM, "printing a record");
+		return err_sys(err, ERR_MEMORY, ENOMEM, "printing a record");
 	printed =
 		json_dumpb(json, line + CRC_DIGITS + 1, json_len, JSON_COMPACT);
 	assert(printed == json_len);
@@ -235,7 +235,7 @@ static json_t *load_object(const struct frame *frame, struct err *err)
 		frame->json, frame->json_len, JSON_REJECT_DUPLICATES, &why);
 
 	if (!json && json_error_code(&why) == json_error_out_of_memory) {
-		(void)err_sys(err, ERR_BUG, ENOMEM, "reading a record");
+		(void)err_sys(err, ERR_MEMORY, ENOMEM, "reading a record");
 		return NULL;
 	}
 	if (!json) {

@@ -283,17 +283,18 @@ bool http_new(struct event_base *base, struct http **ret_http, struct err *err)
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (!http)
-		return err_set(err, ERR_BUG, "HTTP client: out of memory");
+		return err_set(err, ERR_MEMORY, "HTTP client: out of memory");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
 		free(http);
-		return err_set(err, ERR_BUG, "HTTP client: curl did not start");
+		return err_set(
+			err, ERR_MEMORY, "HTTP client: curl did not start");
 	}
 	http->base = base;
 	http->multi = curl_multi_init();
 	http->timer = evtimer_new(base, on_timer_event, http);
 	if (!http->multi || !http->timer || !multi_set(http)) {
 		http_free(http);
-		return err_set(err, ERR_BUG, "HTTP client: out of memory");
+		return err_set(err, ERR_MEMORY, "HTTP client: out of memory");
 	}
 	*ret_http = http;
 	return true;
@@ -412,7 +413,7 @@ bool http_request(struct http *http, const struct http_place *place,
 	char url[URL_MAX];
 
 	if (!call)
-		return err_set(err, ERR_BUG, "HTTP request: out of memory");
+		return err_set(err, ERR_MEMORY, "HTTP request: out of memory");
 	call->done = done;
 	call->arg = arg;
 	if (!make_url(call, place, path, body != NULL, url, err)) {
@@ -427,7 +428,7 @@ bool http_request(struct http *http, const struct http_place *place,
 				place->unix_socket)) ||
 		curl_multi_add_handle(http->multi, call->easy)) {
 		(void)err_set(
-			err, ERR_BUG, "%s: curl did not take it", call->where);
+			err, ERR_MEMORY, "%s: no memory for it", call->where);
 		call_free(call);
 		return false;
 	}

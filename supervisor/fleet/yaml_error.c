@@ -249,8 +249,8 @@ bool yaml_error_set(const struct yaml_error *told, cyaml_err_t code,
 	unsigned most = 0;
 
 	if (code == CYAML_ERR_OOM)
-		return err_set(
-			err, ERR_BUG, "reading %s: out of memory", yaml->file);
+		return err_set(err, ERR_MEMORY, "reading %s: out of memory",
+			yaml->file);
 	if (code == CYAML_ERR_MAPPING_FIELD_MISSING ||
 		after(cause, "Load: Mapping field already seen: "))
 		drop_innermost(&error, false);

@@ -243,7 +243,7 @@ static bool copy_contents(int from, int to, struct err *err)
 	ssize_t got;
 
 	if (!buf)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	while ((got = read_chunk(from, buf, CHUNK)) > 0)
 		if (!atomic_write_all(to, buf, (size_t)got, err))
 			return false;

@@ -72,6 +72,9 @@ static bool archive_failed(struct archive *archive, struct err *err)
 {
 	const char *why = archive_error_string(archive);
 
+	if (archive_errno(archive) == ENOMEM)
+		return err_set(err, ERR_MEMORY,
+			"the archive cannot be read: out of memory");
 	return err_set(err, ERR_CONFIG, "the archive cannot be read: %.200s",
 		why ? why : "unknown error");
 }
@@ -82,7 +85,7 @@ bool listing_open(int fd, struct archive **ret_archive, struct err *err)
 
 	*ret_archive = archive;
 	if (!archive)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	/* not "all": some of libarchive's filters run programs */
 	(void)archive_read_support_filter_gzip(archive);
 	(void)archive_read_support_filter_bzip2(archive);
@@ -181,7 +184,7 @@ static bool count_data(struct listing *listing, struct archive *archive,
 	ssize_t got;
 
 	if (!buf)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	/* believed before anything of it is read: a hole of a terabyte takes
 	 * no room in the archive */
 	if (said < 0 || (uint64_t)said > ARTIFACT_BYTES_MAX - before)
@@ -211,7 +214,7 @@ static bool grow(struct listing *listing, struct err *err)
 		return true;
 	grown = reallocarray(listing->entry, room, sizeof(*grown));
 	if (!grown)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	listing->entry = grown;
 	listing->room = room;
 	return true;
@@ -235,7 +238,7 @@ static bool set_kind(
 			return refuse(err, new->member,
 				"is a link that leads out of the archive");
 		new->link = strdup(target);
-		return new->link || err_set(err, ERR_BUG, "out of memory");
+		return new->link || err_set(err, ERR_MEMORY, "out of memory");
 	}
 	switch (archive_entry_filetype(entry)) {
 	case AE_IFREG:
@@ -247,7 +250,7 @@ static bool set_kind(
 	case AE_IFLNK:
 		new->kind = LISTING_SYMLINK;
 		new->link = strdup(text ? text : "");
-		return new->link || err_set(err, ERR_BUG, "out of memory");
+		return new->link || err_set(err, ERR_MEMORY, "out of memory");
 	default:
 		return refuse(
 			err, new->member, "is a device, a pipe or a socket");
@@ -271,7 +274,7 @@ static bool read_members(
 		memset(new, 0, sizeof(*new));
 		new->member = strdup(member);
 		if (!new->member)
-			return err_set(err, ERR_BUG, "out of memory");
+			return err_set(err, ERR_MEMORY, "out of memory");
 		new->path = new->member;
 		listing->count++;
 		if (!set_kind(new, entry, err))
@@ -324,7 +327,7 @@ static bool sort(struct listing *listing, struct err *err)
 	listing->sorted = calloc(
 		listing->count ? listing->count : 1, sizeof(*listing->sorted));
 	if (!listing->sorted)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < listing->count; i++)
 		listing->sorted[i] = i;
 	qsort_r(listing->sorted, listing->count, sizeof(*listing->sorted),
@@ -504,7 +507,7 @@ bool listing_extract(
 	ssize_t got;
 
 	if (!buf)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	while ((got = read_data(archive, buf, member, err)) > 0)
 		if (!atomic_write_all(fd, buf, (size_t)got, err))
 			return false;
