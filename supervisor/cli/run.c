@@ -13,6 +13,7 @@
 #include "state/cleanup.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/findings.h"
+#include "supervisor/memory.h"
 #include "supervisor/plan/procedure.h"
 #include "supervisor/report/report.h"
 
@@ -20,10 +21,9 @@
 static bool put_away(const struct cli_place *place,
 	const struct run_state *state, struct err *err)
 {
-	_cleanup_free_ char *to = NULL;
+	_cleanup_free_ char *to =
+		memory_text("%s/%s.journal", place->history, state->run);
 
-	if (asprintf(&to, "%s/%s.journal", place->history, state->run) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
 	if (rename(place->journal, to) != 0)
 		return err_sys(err, ERR_STORAGE, errno, "moving %s to %s",
 			place->journal, to);

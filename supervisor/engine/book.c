@@ -84,12 +84,12 @@ bool book_new(struct event_base *base, const struct engine_config *config,
 	struct book *book = calloc(1, sizeof(*book));
 
 	if (!book)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	book->view = config->view;
 	book->view_arg = config->view_arg;
 	book->sync_timer = event_new(base, -1, 0, sync_later, book);
 	if (!book->sync_timer) {
-		(void)err_set(err, ERR_BUG, "out of memory");
+		(void)err_set(err, ERR_MEMORY, "out of memory");
 	} else if (plan ? begin(book, config->journal, plan, err)
 			: take_up(book, config->journal, err)) {
 		*ret_book = book;

@@ -12,6 +12,7 @@
 
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
+#include "supervisor/memory.h"
 
 enum {
 	UNDONE_MOST = 50, /* looks again without anything found undone */
@@ -37,12 +38,8 @@ void lane_drop_work(struct lane_run *lane)
 
 static void add_work(struct lane_run *lane, struct work *work)
 {
-	struct work **more = realloc(
+	lane->work = memory_realloc(
 		lane->work, (lane->work_count + 1) * sizeof(struct work *));
-
-	if (!more)
-		abort();
-	lane->work = more;
 	lane->work[lane->work_count++] = work;
 }
 

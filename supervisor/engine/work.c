@@ -10,6 +10,7 @@
 
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
+#include "supervisor/memory.h"
 
 enum {
 	REST_FIRST_MS = 50,
@@ -407,6 +408,7 @@ static void acted(struct work *work)
 		rest_for(work, REST_FAILED_MS);
 		return;
 	case ERR_STORAGE:
+	case ERR_MEMORY:
 	case ERR_DECIDE:
 	case ERR_HELD:
 		lane_halt(work->lane, work, err->code, err->msg);
@@ -460,10 +462,8 @@ struct work *work_new(struct lane_run *lane, enum work_mode mode,
 	unsigned stage, const struct run_stage *run_stage,
 	const struct run_step *past, const struct target *target)
 {
-	struct work *work = calloc(1, sizeof(*work));
+	struct work *work = memory_must(calloc(1, sizeof(*work)));
 
-	if (!work)
-		abort();
 	work->lane = lane;
 	work->mode = mode;
 	work->stage = stage;
@@ -473,9 +473,8 @@ struct work *work_new(struct lane_run *lane, enum work_mode mode,
 	work->run.lane = lane->past;
 	work->run.stage = run_stage;
 	work->run.past = past;
-	work->wake = event_new(lane->engine->base, -1, 0, woken, work);
-	if (!work->wake)
-		abort();
+	work->wake =
+		memory_must(event_new(lane->engine->base, -1, 0, woken, work));
 	assert(work->run.kind && target);
 	return work;
 }

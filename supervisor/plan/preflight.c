@@ -6,19 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/memory.h"
 #include "supervisor/plan/survey.h"
 
 static struct finding *add(struct survey *survey, enum finding_level level,
 	const char *check, const char *subject)
 {
-	struct finding *more = realloc(survey->finding,
-		(survey->finding_count + 1) * sizeof(*survey->finding));
 	struct finding *finding;
 
-	if (!more)
-		abort();
-	survey->finding = more;
-	finding = &more[survey->finding_count++];
+	survey->finding = memory_realloc(survey->finding,
+		(survey->finding_count + 1) * sizeof(*survey->finding));
+	finding = &survey->finding[survey->finding_count++];
 	memset(finding, 0, sizeof(*finding));
 	finding->level = level;
 	finding->code = level == FINDING_REFUSAL ? ERR_CONFIG : ERR_NONE;

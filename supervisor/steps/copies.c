@@ -13,16 +13,14 @@
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
+#include "supervisor/memory.h"
 
 char *copies_path(const struct fleet *fleet, const char *run, const char *lane,
 	unsigned attempt)
 {
 	_cleanup_free_ char *folder = fleet_state_path(fleet, "metadata");
-	char *path = NULL;
 
-	if (asprintf(&path, "%s/%s-%s-%u", folder, run, lane, attempt) < 0)
-		return NULL;
-	return path;
+	return memory_text("%s/%s-%s-%u", folder, run, lane, attempt);
 }
 
 static int remove_one(
@@ -34,10 +32,10 @@ static int remove_one(
 
 static bool is_settled(const char *copy, time_t *ret_when)
 {
-	_cleanup_free_ char *mark = NULL;
+	_cleanup_free_ char *mark = memory_text("%s/settled", copy);
 	struct stat st;
 
-	if (asprintf(&mark, "%s/settled", copy) < 0 || stat(mark, &st) != 0)
+	if (stat(mark, &st) != 0)
 		return false;
 	*ret_when = st.st_mtime;
 	return true;
@@ -45,10 +43,8 @@ static bool is_settled(const char *copy, time_t *ret_when)
 
 static bool settle_one(const char *copy, struct err *err)
 {
-	_cleanup_free_ char *mark = NULL;
+	_cleanup_free_ char *mark = memory_text("%s/settled", copy);
 
-	if (asprintf(&mark, "%s/settled", copy) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
 	return atomic_file_write(mark, "", 0, 0600, err);
 }
 
@@ -72,10 +68,8 @@ static bool each_copy(
 
 		if (entry->d_name[0] == '.')
 			continue;
-		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
-			ok = err_set(err, ERR_BUG, "out of memory");
-		else
-			ok = fn(fleet, entry->d_name, path, arg, err);
+		path = memory_text("%s/%s", folder, entry->d_name);
+		ok = fn(fleet, entry->d_name, path, arg, err);
 	}
 	(void)closedir(dir);
 	return ok;
@@ -111,10 +105,8 @@ static bool tidy_copy(const struct fleet *fleet, const char *name,
 bool copies_settle(const struct fleet *fleet, const char *run, const char *lane,
 	struct err *err)
 {
-	_cleanup_free_ char *ours = NULL;
+	_cleanup_free_ char *ours = memory_text("%s-%s-", run, lane);
 
-	if (asprintf(&ours, "%s-%s-", run, lane) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
 	return each_copy(fleet, tidy_copy, ours, err);
 }
 
@@ -126,7 +118,7 @@ static bool find_unsettled(const struct fleet *fleet, const char *name,
 
 	(void)fleet, (void)err;
 	if (!*ret_name && !is_settled(path, &settled))
-		*ret_name = strdup(name);
+		*ret_name = memory_must(strdup(name));
 	return true;
 }
 

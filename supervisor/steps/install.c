@@ -4,11 +4,13 @@
  * Hashing and unpacking run in a child; swapping a link is a moment.
  */
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/install/artifact.h"
+#include "supervisor/memory.h"
 #include "supervisor/steps/steps.h"
 
 enum {
@@ -32,6 +34,11 @@ static bool told(const struct child_end *end, struct err *err)
 	_cleanup_json_ json_t *json = json_loads(end->output, 0, NULL);
 	const char *msg = json_string_value(json_object_get(json, "msg"));
 
+	/* It died of it, see memory.h, or could not say even that. */
+	if (!end->timed_out && WIFEXITED(end->status) &&
+		WEXITSTATUS(end->status) == err_exit_code(ERR_MEMORY))
+		return err_set(err, ERR_MEMORY,
+			"the child that did it was out of memory");
 	if (end->timed_out || !json)
 		return err_set(err, ERR_STEP,
 			"the child that did it %s: %.200s",
@@ -125,9 +132,8 @@ bool see_adopted(struct step_run *run, struct err *err)
 
 	if (!link_read(link, &seen, err))
 		return false;
-	if (asprintf(&kept, "%s/versions/%s/bin/%s", link->root, link_from(run),
-		    link->name) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
+	kept = memory_text("%s/versions/%s/bin/%s", link->root, link_from(run),
+		link->name);
 	if ((seen.kind == LINK_VERSION || seen.kind == LINK_HOLD) &&
 		access(kept, X_OK) == 0)
 		step_saw(run, VIEW_REACHED, "versions/%s is kept",
