@@ -1,6 +1,5 @@
 #include "state/record.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -122,8 +121,10 @@ bool record_print(const char *run, uint64_t seq, uint64_t batch,
 	if (!json)
 		return false;
 	json_len = json_dumpb(json, NULL, 0, JSON_COMPACT);
+	if (json_len == 0)
+		return err_sys(err, ERR_MEMORY, ENOMEM, "printing a record");
 	len = CRC_DIGITS + 1 + json_len + 1;
-	if (json_len == 0 || len > RECORD_LINE_MAX)
+	if (len > RECORD_LINE_MAX)
 		return err_set(err, ERR_BUG,
 			"a record of kind %s takes %zu bytes, more than %u",
 			kind, len, RECORD_LINE_MAX);
@@ -132,7 +133,8 @@ bool record_print(const char *run, uint64_t seq, uint64_t batch,
 		return err_sys(err, ERR_MEMORY, ENOMEM, "printing a record");
 	printed =
 		json_dumpb(json, line + CRC_DIGITS + 1, json_len, JSON_COMPACT);
-	assert(printed == json_len);
+	if (printed != json_len)
+		return err_sys(err, ERR_MEMORY, ENOMEM, "printing a record");
 	(void)snprintf(crc, sizeof(crc), "%08" PRIx32,
 		checksum(run, seq, batch, line + CRC_DIGITS + 1, json_len));
 	memcpy(line, crc, CRC_DIGITS);
