@@ -41,6 +41,7 @@ struct http_call {
 	size_t len, size;
 	long head_len;
 	const char *abort_why; /* why one of our callbacks gave up */
+	bool lost; /* curl may have forgotten it */
 	char where[URL_MAX + 8]; /* verb and URL, for people */
 	char why[CURL_ERROR_SIZE];
 };
@@ -199,27 +200,58 @@ static void finish_all(struct http *http)
 		destroy(http);
 }
 
+static struct http_call *find_lost(struct http *http)
+{
+	struct http_call *call = http->calls;
+
+	while (call && !call->lost)
+		call = call->next;
+	return call;
+}
+
+/* Without memory curl may let a transfer fall without telling its end: it
+ * would be waited for for ever.  Whether it was sent nobody knows. */
+static void finish_lost(struct http *http)
+{
+	struct http_call *call;
+
+	for (call = http->calls; call; call = call->next)
+		call->lost = true;
+	http->finishing = true;
+	while (!http->freed && (call = find_lost(http)))
+		call_finish(call, CURLE_OUT_OF_MEMORY);
+	http->finishing = false;
+	if (http->freed)
+		destroy(http);
+}
+
+/* The multi handle looks at what has come; http may be freed afterwards. */
+static void go_on(struct http *http, curl_socket_t fd, int bits)
+{
+	int running;
+	CURLMcode code =
+		curl_multi_socket_action(http->multi, fd, bits, &running);
+
+	if (code == CURLM_OK)
+		finish_all(http);
+	else
+		finish_lost(http);
+}
+
 static void on_socket_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct http *http = arg;
 	int bits = (what & EV_READ ? CURL_CSELECT_IN : 0) |
 		   (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
-	int running;
 
-	(void)curl_multi_socket_action(http->multi, fd, bits, &running);
-	finish_all(http);
+	go_on(http, fd, bits);
 }
 
 static void on_timer_event(evutil_socket_t fd, short what, void *arg)
 {
-	struct http *http = arg;
-	int running;
-
 	(void)fd;
 	(void)what;
-	(void)curl_multi_socket_action(
-		http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	finish_all(http);
+	go_on(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int on_curl_socket(
