@@ -33,6 +33,8 @@ enum err_code files_code(int sys_errno)
 	case EPERM:
 	case EROFS:
 		return ERR_CONFIG;
+	case ENOMEM:
+		return ERR_MEMORY;
 	default:
 		return ERR_STEP;
 	}

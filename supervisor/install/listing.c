@@ -72,12 +72,24 @@ static bool archive_failed(struct archive *archive, struct err *err)
 {
 	const char *why = archive_error_string(archive);
 
-	if (archive_errno(archive) == ENOMEM)
+	/* It has a text for everything else. */
+	if (archive_errno(archive) == ENOMEM || !why)
 		return err_set(err, ERR_MEMORY,
 			"the archive cannot be read: out of memory");
-	return err_set(err, ERR_CONFIG, "the archive cannot be read: %.200s",
-		why ? why : "unknown error");
+	return err_set(
+		err, ERR_CONFIG, "the archive cannot be read: %.200s", why);
 }
+
+/* Not "all": some of libarchive's filters run programs.  One that is missing
+ * would make a good archive look like a bad one. */
+static int (*const support[])(struct archive *) = {
+	archive_read_support_filter_gzip,
+	archive_read_support_filter_bzip2,
+	archive_read_support_filter_xz,
+	archive_read_support_filter_zstd,
+	archive_read_support_format_tar,
+	archive_read_support_format_zip,
+};
 
 bool listing_open(int fd, struct archive **ret_archive, struct err *err)
 {
@@ -86,13 +98,9 @@ bool listing_open(int fd, struct archive **ret_archive, struct err *err)
 	*ret_archive = archive;
 	if (!archive)
 		return err_set(err, ERR_MEMORY, "out of memory");
-	/* not "all": some of libarchive's filters run programs */
-	(void)archive_read_support_filter_gzip(archive);
-	(void)archive_read_support_filter_bzip2(archive);
-	(void)archive_read_support_filter_xz(archive);
-	(void)archive_read_support_filter_zstd(archive);
-	(void)archive_read_support_format_tar(archive);
-	(void)archive_read_support_format_zip(archive);
+	for (size_t i = 0; i < sizeof(support) / sizeof(support[0]); i++)
+		if (support[i](archive) < ARCHIVE_WARN)
+			return archive_failed(archive, err);
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, ERR_CONFIG, errno, "reading the archive");
 	if (archive_read_open_fd(archive, fd, BLOCK) != ARCHIVE_OK)
@@ -100,32 +108,33 @@ bool listing_open(int fd, struct archive **ret_archive, struct err *err)
 	return true;
 }
 
-/* *ret_entry is NULL at the end.  The archive's own directory is skipped. */
+/* The archive's own directory is skipped.  The entry is the caller's, because
+ * libarchive does not see it when it has none of its own. */
 static bool next_header(struct archive *archive,
-	char ret_member[LISTING_PATH_MAX], struct archive_entry **ret_entry,
-	struct err *err)
+	char ret_member[LISTING_PATH_MAX], struct archive_entry *entry,
+	bool *ret_end, struct err *err)
 {
+	if (!entry)
+		return err_set(err, ERR_MEMORY, "out of memory");
 	do {
-		int got = archive_read_next_header(archive, ret_entry);
+		int got = archive_read_next_header2(archive, entry);
 		const char *raw;
 
-		if (got == ARCHIVE_EOF) {
-			*ret_entry = NULL;
+		*ret_end = got == ARCHIVE_EOF;
+		if (*ret_end)
 			return true;
-		}
 		/* ARCHIVE_WARN: for instance a name that is not UTF-8 */
 		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
 			return archive_failed(archive, err);
-		raw = archive_entry_pathname(*ret_entry);
+		raw = archive_entry_pathname(entry);
 		if (!raw)
-			raw = archive_entry_pathname_utf8(*ret_entry);
+			raw = archive_entry_pathname_utf8(entry);
 		if (!raw)
 			return err_set(err, ERR_CONFIG,
 				"the archive has a member without a name");
 		if (!normalise(raw, ret_member, err))
 			return false;
-		if (!ret_member[0] &&
-			archive_entry_filetype(*ret_entry) != AE_IFDIR)
+		if (!ret_member[0] && archive_entry_filetype(entry) != AE_IFDIR)
 			return refuse(err, raw, "has no name");
 	} while (!ret_member[0]);
 	return true;
@@ -135,17 +144,18 @@ bool listing_next(const struct listing *listing, struct archive *archive,
 	size_t *at, const struct listing_entry **ret_entry, struct err *err)
 {
 	char member[LISTING_PATH_MAX];
-	struct archive_entry *entry;
-	bool is_end;
+	struct archive_entry *entry = archive_entry_new2(archive);
+	bool is_end = false;
+	bool ok = next_header(archive, member, entry, &is_end, err);
 
-	if (!next_header(archive, member, &entry, err))
+	archive_entry_free(entry);
+	if (!ok)
 		return false;
-	is_end = *at == listing->count;
-	if (is_end != !entry ||
-		(entry && strcmp(member, listing->entry[*at].member) != 0))
+	if (is_end != (*at == listing->count) ||
+		(!is_end && strcmp(member, listing->entry[*at].member) != 0))
 		return err_set(err, ERR_CONFIG,
 			"the archive was changed while it was read");
-	*ret_entry = entry ? &listing->entry[(*at)++] : NULL;
+	*ret_entry = is_end ? NULL : &listing->entry[(*at)++];
 	return true;
 }
 
@@ -159,6 +169,10 @@ static ssize_t read_data(
 
 	if (got >= 0)
 		return (ssize_t)got;
+	if (archive_errno(archive) == ENOMEM)
+		return err_set(err, ERR_MEMORY, "reading %s: out of memory",
+			       listing_show(member, shown)),
+		       -1;
 	why = archive_error_string(archive);
 	(void)err_set(err, ERR_CONFIG,
 		"the archive's member \"%s\" cannot be read: %.200s",
@@ -257,16 +271,16 @@ static bool set_kind(
 	}
 }
 
-static bool read_members(
-	struct listing *listing, struct archive *archive, struct err *err)
+static bool read_members(struct listing *listing, struct archive *archive,
+	struct archive_entry *entry, struct err *err)
 {
 	char member[LISTING_PATH_MAX];
-	struct archive_entry *entry;
+	bool is_end;
 
-	while (next_header(archive, member, &entry, err)) {
+	while (next_header(archive, member, entry, &is_end, err)) {
 		struct listing_entry *new;
 
-		if (!entry)
+		if (is_end)
 			return true;
 		if (!grow(listing, err))
 			return false;
@@ -518,9 +532,14 @@ bool listing_read(
 	struct listing *listing, int fd, const char *name, struct err *err)
 {
 	struct archive *archive = NULL;
-	bool ok = listing_open(fd, &archive, err) &&
-		  read_members(listing, archive, err);
+	struct archive_entry *entry = NULL;
+	bool ok = listing_open(fd, &archive, err);
 
+	if (ok) {
+		entry = archive_entry_new2(archive);
+		ok = read_members(listing, archive, entry, err);
+	}
+	archive_entry_free(entry);
 	(void)archive_read_free(archive);
 	if (!ok || !sort(listing, err))
 		return false;
