@@ -262,7 +262,8 @@ bool fleet_load(const char *path, struct fleet **ret_fleet, struct err *err)
 	folder = parent_of(path);
 	real = realpath(folder, NULL);
 	if (!real)
-		return err_sys(err, ERR_CONFIG, errno, "fleet file: %s", path);
+		return err_sys(err, errno == ENOMEM ? ERR_MEMORY : ERR_CONFIG,
+			errno, "fleet file: %s", path);
 	if (!read_fleet(path, real, data, len, true, ret_fleet, err))
 		return false;
 	(*ret_fleet)->file = memory_text("%s", path);

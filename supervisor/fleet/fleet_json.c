@@ -233,7 +233,8 @@ char *fleet_difference(const json_t *planned, const json_t *now)
 	if (!out)
 		memory_out();
 	differ(out, "", planned, now);
-	if (fclose(out) != 0)
+	/* glibc's fclose() is content when it could not keep the text. */
+	if (fclose(out) != 0 || !lines)
 		memory_out();
 	return lines;
 }
