@@ -3,6 +3,7 @@
  *
  * Hashing and unpacking run in a child; swapping a link is a moment.
  */
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,17 +29,22 @@ static int tell(int fd, bool ok, const struct err *err)
 	return json_dumpfd(json, fd, JSON_COMPACT);
 }
 
+/* It ended without a word: by memory.h, by libarchive (exit status 1), or by
+ * the kernel.  A crash is none of these. */
+static bool had_no_memory(int status)
+{
+	return WIFEXITED(status) || WTERMSIG(status) == SIGKILL;
+}
+
 /* True if the child says that it went well. */
 static bool told(const struct child_end *end, struct err *err)
 {
 	_cleanup_json_ json_t *json = json_loads(end->output, 0, NULL);
 	const char *msg = json_string_value(json_object_get(json, "msg"));
 
-	/* It died of it, see memory.h, or could not say even that. */
-	if (!end->timed_out && WIFEXITED(end->status) &&
-		WEXITSTATUS(end->status) == err_exit_code(ERR_MEMORY))
+	if (!end->timed_out && !json && had_no_memory(end->status))
 		return err_set(err, ERR_MEMORY,
-			"the child that did it was out of memory");
+			"the child that did it was killed or out of memory");
 	if (end->timed_out || !json)
 		return err_set(err, ERR_STEP,
 			"the child that did it %s: %.200s",
