@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "state/cleanup.h"
 #include "state/sys.h"
 #include "supervisor/fleet/secret.h"
+#include "supervisor/memory.h"
 #include "supervisor/version.h"
 
 /* INTENTs and DONEs of a hundred processes, several times over. */
@@ -127,6 +129,34 @@ static bool broke(struct book *book, struct err *err)
 	return false;
 }
 
+/* How many bytes from here are one character; 0: none. */
+static size_t character_len(const char *text)
+{
+	unsigned char first = (unsigned char)text[0];
+	size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	_cleanup_json_ json_t *one = NULL;
+
+	/* jansson is the judge of overlong ones, surrogates and the like. */
+	if (strnlen(text, len) == len)
+		one = json_stringn(text, len);
+	return one ? len : 0;
+}
+
+json_t *book_text(const char *text)
+{
+	_cleanup_free_ char *clean = memory_must(strdup(text));
+	char *at = clean;
+
+	while (*at) {
+		size_t len = character_len(at);
+
+		if (!len)
+			*at = '?';
+		at += len ? len : 1;
+	}
+	return json_string(clean);
+}
+
 /* STEP@TARGET is our own, and looks like a connection string's userinfo. */
 static void scrub_body(json_t *body)
 {
@@ -143,6 +173,9 @@ bool book_write(
 	const struct timeval second = {.tv_sec = 1};
 	bool ok = !book->broken.code;
 
+	if (ok && !body)
+		ok = err_set(&book->broken, ERR_BUG,
+			"a record of kind %s could not be made", kind);
 	if (ok) {
 		scrub_body(body);
 		ok = journal_append(book->journal, kind, body, &book->broken);

@@ -101,8 +101,8 @@ static void note(struct work *work)
 	work->note_ms = now;
 	(void)snprintf(work->noted, sizeof(work->noted), "%s", work->detail);
 	(void)wrote(work, "note",
-		json_pack("{s:s, s:I}", "text", work->detail, "since",
-			(json_int_t)work->wait_since));
+		json_pack("{s:o, s:I}", "text", book_text(work->detail),
+			"since", (json_int_t)work->wait_since));
 }
 
 static bool out_of_patience(const struct work *work)
@@ -195,7 +195,7 @@ static void finish(struct work *work, bool answered)
 		(json_int_t)(past->status == RUN_INTENT
 				     ? sys_wall_ms() - past->intent_at
 				     : 0),
-		"detail", json_string(work->detail));
+		"detail", book_text(work->detail));
 	if (work->run.saw)
 		(void)json_object_set(body, "saw", work->run.saw);
 	if (!wrote(work, "done", body))
@@ -214,7 +214,8 @@ static void count_failure(struct work *work)
 		try_to_act(work);
 		return;
 	}
-	if (!wrote(work, "failed", json_pack("{s:s}", "why", work->detail)))
+	if (!wrote(work, "failed",
+		    json_pack("{s:o}", "why", book_text(work->detail))))
 		return;
 	if (past->failures >= work->run.kind->tries)
 		lane_fail(work->lane, work, ERR_STEP, work->detail);
@@ -287,7 +288,8 @@ static void reopen(struct work *work)
 			"against this run");
 		return;
 	}
-	if (!wrote(work, "reopen", json_pack("{s:s}", "why", work->detail)))
+	if (!wrote(work, "reopen",
+		    json_pack("{s:o}", "why", book_text(work->detail))))
 		return;
 	work->phase = WORK_OVER;
 	lane_work_over(work->lane, work);
