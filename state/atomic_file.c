@@ -151,7 +151,7 @@ static bool read_all(int fd, const char *path, size_t max, char **ret_data,
 			char *grown = realloc(data, more);
 
 			if (!grown)
-				return err_sys(err, ERR_BUG, ENOMEM,
+				return err_sys(err, ERR_MEMORY, ENOMEM,
 					"reading %s", path);
 			data = grown;
 			room = more;

@@ -87,6 +87,7 @@ static const int exit_codes[] = {
 	[ERR_TURNED] = 9,
 	[ERR_AGAIN] = 6,
 	[ERR_MISSING] = 3,
+	[ERR_MEMORY] = 8,
 };
 
 int err_exit_code(enum err_code code)

@@ -26,6 +26,7 @@ enum err_code {
 	ERR_TURNED, /* went back to where it came from */
 	ERR_AGAIN, /* cannot see right now: look again */
 	ERR_MISSING, /* the thing asked for is not there */
+	ERR_MEMORY, /* there is none left: end now, start again */
 };
 
 struct err {

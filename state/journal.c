@@ -40,8 +40,8 @@ static struct journal *journal_new(
 	if (!journal || !copy) {
 		free(journal);
 		free(copy);
-		(void)err_sys(
-			err, ERR_BUG, ENOMEM, "opening the journal %s", path);
+		(void)err_sys(err, ERR_MEMORY, ENOMEM, "opening the journal %s",
+			path);
 		return NULL;
 	}
 	journal->fd = -1;

@@ -1,6 +1,5 @@
 #include "state/record.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -97,7 +96,7 @@ json_t *record_join(json_t *head, const json_t *body, struct err *err)
 			break;
 	}
 	if (!json || json_object_size(json) != size) {
-		(void)err_sys(err, ERR_BUG, ENOMEM, "making a record");
+		(void)err_sys(err, ERR_MEMORY, ENOMEM, "making a record");
 		return NULL;
 	}
 	return take_ptr(json);
@@ -122,17 +121,20 @@ bool record_print(const char *run, uint64_t seq, uint64_t batch,
 	if (!json)
 		return false;
 	json_len = json_dumpb(json, NULL, 0, JSON_COMPACT);
+	if (json_len == 0)
+		return err_sys(err, ERR_MEMORY, ENOMEM, "printing a record");
 	len = CRC_DIGITS + 1 + json_len + 1;
-	if (json_len == 0 || len > RECORD_LINE_MAX)
+	if (len > RECORD_LINE_MAX)
 		return err_set(err, ERR_BUG,
 			"a record of kind %s takes %zu bytes, more than %u",
 			kind, len, RECORD_LINE_MAX);
 	line = malloc(len + 1);
 	if (!line)
-		return err_sys(err, ERR_BUG, ENOMEM, "printing a record");
+		return err_sys(err, ERR_MEMORY, ENOMEM, "printing a record");
 	printed =
 		json_dumpb(json, line + CRC_DIGITS + 1, json_len, JSON_COMPACT);
-	assert(printed == json_len);
+	if (printed != json_len)
+		return err_sys(err, ERR_MEMORY, ENOMEM, "printing a record");
 	(void)snprintf(crc, sizeof(crc), "%08" PRIx32,
 		checksum(run, seq, batch, line + CRC_DIGITS + 1, json_len));
 	memcpy(line, crc, CRC_DIGITS);
@@ -235,7 +237,7 @@ static json_t *load_object(const struct frame *frame, struct err *err)
 		frame->json, frame->json_len, JSON_REJECT_DUPLICATES, &why);
 
 	if (!json && json_error_code(&why) == json_error_out_of_memory) {
-		(void)err_sys(err, ERR_BUG, ENOMEM, "reading a record");
+		(void)err_sys(err, ERR_MEMORY, ENOMEM, "reading a record");
 		return NULL;
 	}
 	if (!json) {

@@ -50,8 +50,8 @@ static bool load_from(
 			JOURNAL_MAX);
 	replay->text = malloc((size_t)st.st_size + 1);
 	if (!replay->text)
-		return err_sys(
-			err, ERR_BUG, ENOMEM, "reading the journal %s", path);
+		return err_sys(err, ERR_MEMORY, ENOMEM,
+			"reading the journal %s", path);
 	while (replay->len < (size_t)st.st_size && got != 0) {
 		got = sys->read(fd, replay->text + replay->len,
 			(size_t)st.st_size - replay->len);

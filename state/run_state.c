@@ -12,10 +12,21 @@
 typedef bool apply_fn(
 	struct run_state *state, const struct record *record, struct err *err);
 
-static void replace(char **text, const char *by)
+static bool replace(char **text, const char *by, struct err *err)
+{
+	char *copied = by ? strdup(by) : NULL;
+
+	if (by && !copied)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	free(*text);
+	*text = copied;
+	return true;
+}
+
+static void forget(char **text)
 {
 	free(*text);
-	*text = by ? strdup(by) : NULL;
+	*text = NULL;
 }
 
 static void copy(char *to, size_t size, const char *from)
@@ -90,7 +101,7 @@ static bool build_stage(
 			err, ERR_JOURNAL, "stage without kind or targets");
 	stage->step = calloc(json_array_size(targets), sizeof(*stage->step));
 	if (!stage->step)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	stage->step_count = (unsigned)json_array_size(targets);
 	for (unsigned i = 0; i < stage->step_count; i++) {
 		stage->step[i].target =
@@ -110,7 +121,7 @@ static bool build_course(
 
 	course->stage = calloc(count ? count : 1, sizeof(*course->stage));
 	if (!course->stage)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < count; i++) {
 		course->stage_count++;
 		if (!build_stage(
@@ -129,7 +140,7 @@ bool run_state_of_plan(
 	state->plan = plan;
 	state->lane = calloc(count ? count : 1, sizeof(*state->lane));
 	if (!state->lane)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < count; i++) {
 		struct run_lane *lane = &state->lane[i];
 
@@ -226,8 +237,8 @@ static bool apply_resumed(
 		struct run_lane *lane = &state->lane[i];
 
 		lane->halt_code = 0;
-		replace(&lane->halt_why, NULL);
-		replace(&lane->halt_decide, NULL);
+		forget(&lane->halt_why);
+		forget(&lane->halt_decide);
 	}
 	return true;
 }
@@ -291,7 +302,7 @@ static bool apply_intent(
 		step->first_intent_at = step->intent_at;
 	copy(step->intent_boot, sizeof(step->intent_boot), state->boot);
 	set_saw(step, record);
-	replace(&step->note, NULL);
+	forget(&step->note);
 	use_answers(
 		state, run_lane_course(lane)->stage[stage].kind, step->target);
 	return true;
@@ -318,7 +329,7 @@ static bool apply_done(
 		step->how = (enum run_how)how;
 	step->done_at = number_of(record->json, "at");
 	set_saw(step, record);
-	replace(&step->note, NULL);
+	forget(&step->note);
 	use_answers(
 		state, run_lane_course(lane)->stage[stage].kind, step->target);
 	return true;
@@ -335,10 +346,9 @@ static bool apply_failed(
 		return false;
 	step->failures++;
 	step->failed_seq = step->intent_seq;
-	replace(&step->why, text_of(record->json, "why"));
 	use_answers(
 		state, run_lane_course(lane)->stage[stage].kind, step->target);
-	return true;
+	return replace(&step->why, text_of(record->json, "why"), err);
 }
 
 static bool apply_reopen(
@@ -391,9 +401,9 @@ static bool apply_turn(
 	if (!parse_outcome(record, &lane->turn_outcome, err))
 		return false;
 	lane->turned = true;
-	replace(&lane->turn_why, text_of(record->json, "why"));
 	lane->back_json = json_incref(json_object_get(record->json, "course"));
-	return build_course(&lane->back, lane->back_json, err);
+	return replace(&lane->turn_why, text_of(record->json, "why"), err) &&
+	       build_course(&lane->back, lane->back_json, err);
 }
 
 static bool apply_halt(
@@ -405,9 +415,9 @@ static bool apply_halt(
 	if (!lane)
 		return err_set(err, ERR_JOURNAL, "halt of an unknown lane");
 	lane->halt_code = (int)number_of(record->json, "code");
-	replace(&lane->halt_why, text_of(record->json, "why"));
-	replace(&lane->halt_decide, text_of(record->json, "decide"));
-	return true;
+	return replace(&lane->halt_why, text_of(record->json, "why"), err) &&
+	       replace(&lane->halt_decide, text_of(record->json, "decide"),
+		       err);
 }
 
 static bool apply_answer(
@@ -423,13 +433,14 @@ static bool apply_answer(
 	more = realloc(state->answer,
 		(state->answer_count + 1) * sizeof(*state->answer));
 	if (!more)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	state->answer = more;
 	more += state->answer_count++;
-	more->step = strdup(step);
-	more->target = strdup(target);
-	more->answer = strdup(answer);
-	more->used = false;
+	memset(more, 0, sizeof(*more));
+	if (!replace(&more->step, step, err) ||
+		!replace(&more->target, target, err) ||
+		!replace(&more->answer, answer, err))
+		return false;
 	for (unsigned i = 0; i < state->lane_count; i++) {
 		struct run_course *course = run_lane_course(&state->lane[i]);
 		const struct run_stage *stage = run_course_stage(course, step);
@@ -492,15 +503,13 @@ static bool apply_note(
 	unsigned stage;
 	struct run_step *step;
 
-	(void)err;
 	if (!text_of(record->json, "target"))
 		return true;
 	step = find_step(state, record, &lane, &stage, NULL);
-	if (step) {
-		replace(&step->note, text_of(record->json, "text"));
-		step->note_at = number_of(record->json, "since");
-	}
-	return true;
+	if (!step)
+		return true;
+	step->note_at = number_of(record->json, "since");
+	return replace(&step->note, text_of(record->json, "text"), err);
 }
 
 static const struct {

@@ -2,10 +2,14 @@
  * main.c - syncup: upgrades running sync processes without losing the sync.
  */
 #include <curl/curl.h>
+#include <event2/event.h>
+#include <jansson.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include "supervisor/cli/cli.h"
 #include "supervisor/fleet/secret.h"
+#include "supervisor/memory.h"
 
 int main(int argc, char **argv)
 {
@@ -14,8 +18,11 @@ int main(int argc, char **argv)
 	/* Output that fails, or a closed terminal, must not end a run. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
+	/* What these two build for us is never built in part. */
+	json_set_alloc_funcs(memory_alloc, free);
+	event_set_mem_functions(memory_alloc, memory_realloc, free);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
-		return err_exit_code(ERR_BUG);
+		memory_out();
 	code = cli_main(argc, argv);
 	scrub_forget();
 	curl_global_cleanup();

@@ -377,7 +377,7 @@ bool cluster_identify(
 	*ret_json = json_pack("{s:o, s:b, s:o}", "identity",
 		identity ? identity : json_null(), "proved", proved, "version",
 		version ? version : json_null());
-	return *ret_json || err_set(err, ERR_BUG, "out of memory");
+	return *ret_json || err_set(err, ERR_MEMORY, "out of memory");
 failed:
 	json_decref(identity);
 	json_decref(version);
@@ -441,5 +441,5 @@ bool cluster_shards(struct cluster *cluster, json_t **ret_json, struct err *err)
 		return cluster_failed(&error, err, "listing the shards");
 	*ret_json = json_pack("{s:b, s:o}", "sharded", sharded, "shards",
 		shards ? shards : json_array());
-	return *ret_json || err_set(err, ERR_BUG, "out of memory");
+	return *ret_json || err_set(err, ERR_MEMORY, "out of memory");
 }

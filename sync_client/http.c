@@ -42,6 +42,7 @@ struct http_call {
 	size_t len, size;
 	long head_len;
 	const char *abort_why; /* why one of our callbacks gave up */
+	bool lost; /* curl may have forgotten it */
 	char where[URL_MAX + 8]; /* verb and URL, for people */
 	char why[CURL_ERROR_SIZE];
 };
@@ -244,27 +245,58 @@ static void finish_all(struct http *http)
 		destroy(http);
 }
 
+static struct http_call *find_lost(struct http *http)
+{
+	struct http_call *call = http->calls;
+
+	while (call && !call->lost)
+		call = call->next;
+	return call;
+}
+
+/* Without memory curl may let a transfer fall without telling its end: it
+ * would be waited for for ever.  Whether it was sent nobody knows. */
+static void finish_lost(struct http *http)
+{
+	struct http_call *call;
+
+	for (call = http->calls; call; call = call->next)
+		call->lost = true;
+	http->finishing = true;
+	while (!http->freed && (call = find_lost(http)))
+		call_finish(call, CURLE_OUT_OF_MEMORY);
+	http->finishing = false;
+	if (http->freed)
+		destroy(http);
+}
+
+/* The multi handle looks at what has come; http may be freed afterwards. */
+static void go_on(struct http *http, curl_socket_t fd, int bits)
+{
+	int running;
+	CURLMcode code =
+		curl_multi_socket_action(http->multi, fd, bits, &running);
+
+	if (code == CURLM_OK)
+		finish_all(http);
+	else
+		finish_lost(http);
+}
+
 static void on_socket_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct http *http = arg;
 	int bits = (what & EV_READ ? CURL_CSELECT_IN : 0) |
 		   (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
-	int running;
 
-	(void)curl_multi_socket_action(http->multi, fd, bits, &running);
-	finish_all(http);
+	go_on(http, fd, bits);
 }
 
 static void on_timer_event(evutil_socket_t fd, short what, void *arg)
 {
-	struct http *http = arg;
-	int running;
-
 	(void)fd;
 	(void)what;
-	(void)curl_multi_socket_action(
-		http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	finish_all(http);
+	go_on(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int on_curl_socket(
@@ -328,17 +360,18 @@ bool http_new(struct event_base *base, struct http **ret_http, struct err *err)
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (!http)
-		return err_set(err, ERR_BUG, "HTTP client: out of memory");
+		return err_set(err, ERR_MEMORY, "HTTP client: out of memory");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
 		free(http);
-		return err_set(err, ERR_BUG, "HTTP client: curl did not start");
+		return err_set(
+			err, ERR_MEMORY, "HTTP client: curl did not start");
 	}
 	http->base = base;
 	http->multi = curl_multi_init();
 	http->timer = evtimer_new(base, on_timer_event, http);
 	if (!http->multi || !http->timer || !multi_set(http)) {
 		http_free(http);
-		return err_set(err, ERR_BUG, "HTTP client: out of memory");
+		return err_set(err, ERR_MEMORY, "HTTP client: out of memory");
 	}
 	*ret_http = http;
 	return true;
@@ -457,7 +490,7 @@ bool http_request(struct http *http, const struct http_place *place,
 	char url[URL_MAX];
 
 	if (!call)
-		return err_set(err, ERR_BUG, "HTTP request: out of memory");
+		return err_set(err, ERR_MEMORY, "HTTP request: out of memory");
 	call->done = done;
 	call->arg = arg;
 	if (!make_url(call, place, path, body != NULL, url, err)) {
@@ -472,7 +505,7 @@ bool http_request(struct http *http, const struct http_place *place,
 				place->unix_socket)) ||
 		curl_multi_add_handle(http->multi, call->easy)) {
 		(void)err_set(
-			err, ERR_BUG, "%s: curl did not take it", call->where);
+			err, ERR_MEMORY, "%s: no memory for it", call->where);
 		call_free(call);
 		return false;
 	}

@@ -78,7 +78,7 @@ static bool list_collections(struct cluster *cluster, const char *database,
 	while (ok && mongoc_cursor_next(cursor, &info))
 		ok = listing_add(listing, info);
 	if (!ok)
-		(void)err_set(err, ERR_BUG, "out of memory");
+		(void)err_set(err, ERR_MEMORY, "out of memory");
 	else if (mongoc_cursor_error(cursor, &error))
 		ok = cluster_failed(
 			&error, err, "listing collections of %s", database);
@@ -298,7 +298,7 @@ static bool tell_collection(struct walk *walk, const char *database,
 	bool ok;
 
 	if (!metadata_about_make(&about, info, indexes))
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	at.about = about.digested;
 	at.about_file = about.file;
 	ok = walk->visitor->collection(walk->visitor->arg, &at, err);

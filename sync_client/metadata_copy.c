@@ -40,7 +40,7 @@ bool metadata_copy_file(const struct metadata_copy *copy, const char *path,
 	_cleanup_free_ char *full = NULL;
 
 	if (asprintf(&full, "%s/%s", copy->directory, path) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	*ret_fd = sys->openat(AT_FDCWD, full, O_RDONLY | O_CLOEXEC, 0);
 	return *ret_fd >= 0 ||
 	       err_sys(err, ERR_STEP, errno, "opening %s", full);
@@ -162,7 +162,7 @@ static bool read_copy_json(struct metadata_copy *copy, struct err *err)
 	size_t len;
 
 	if (asprintf(&path, "%s/copy.json", copy->directory) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	if (!atomic_file_read(path, METADATA_COPY_JSON_MAX, &text, &len, err)) {
 		if (err)
 			err->code = ERR_STEP;
@@ -195,7 +195,7 @@ bool metadata_copy_open(
 {
 	*ret_copy = (struct metadata_copy){.directory = strdup(directory)};
 	if (!ret_copy->directory)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	/* Who gave it its name may have been killed before the sync. */
 	if (read_copy_json(ret_copy, err) && check_all(ret_copy, err) &&
 		atomic_sync_parent(directory, err))

@@ -26,7 +26,7 @@ enum {
 
 static bool no_memory(struct err *err)
 {
-	return err_set(err, ERR_BUG, "out of memory");
+	return err_set(err, ERR_MEMORY, "out of memory");
 }
 
 /* ---- what must hold before ---- */

@@ -41,7 +41,7 @@ static char *join(const char *directory, const char *path)
 
 static bool no_memory(struct err *err)
 {
-	return err_set(err, ERR_BUG, "out of memory");
+	return err_set(err, ERR_MEMORY, "out of memory");
 }
 
 static bool note_file(struct saving *saving, const char *path,

@@ -161,7 +161,7 @@ static bool add_instance(
 			break;
 	if (!instance ||
 		json_array_insert_new(summary->instances, at, instance) != 0)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	return true;
 }
 

@@ -243,7 +243,7 @@ static bool request(struct http *http, const struct http_place *place,
 	struct http_call *started;
 
 	if (!call)
-		return err_set(err, ERR_BUG, "%s: out of memory", path);
+		return err_set(err, ERR_MEMORY, "%s: out of memory", path);
 	*call = *wanted;
 	if (!http_request(http, place, path, body, timeout_ms,
 		    wanted->reply ? on_reply : on_progress, call, &started,

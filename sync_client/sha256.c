@@ -26,7 +26,7 @@ bool sha256_end(
 	unsigned len = 0;
 
 	if (!sha->ctx || EVP_DigestFinal_ex(sha->ctx, sum, &len) != 1)
-		return err_set(err, ERR_BUG, "computing a SHA-256");
+		return err_set(err, ERR_MEMORY, "computing a SHA-256");
 	for (unsigned i = 0; i < len; i++)
 		(void)snprintf(ret_hex + 2 * i, 3, "%02x", sum[i]);
 	return true;

@@ -34,7 +34,7 @@ static bool leaf(
 	if (asprintf(ret_path, "%s/%s", folder, name) >= 0)
 		return true;
 	*ret_path = NULL;
-	return err_set(err, ERR_BUG, "out of memory");
+	return err_set(err, ERR_MEMORY, "out of memory");
 }
 
 bool cli_place_find(

@@ -14,6 +14,7 @@
 #include "state/sys.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/findings.h"
+#include "supervisor/memory.h"
 #include "supervisor/plan/procedure.h"
 #include "supervisor/report/report.h"
 
@@ -21,10 +22,9 @@
 static bool put_away(const struct cli_place *place,
 	const struct run_state *state, struct err *err)
 {
-	_cleanup_free_ char *to = NULL;
+	_cleanup_free_ char *to =
+		memory_text("%s/%s.journal", place->history, state->run);
 
-	if (asprintf(&to, "%s/%s.journal", place->history, state->run) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
 	/* A rename into another directory may be there in half. */
 	if (sys->linkat(AT_FDCWD, place->journal, AT_FDCWD, to, 0) != 0 &&
 		errno != EEXIST)

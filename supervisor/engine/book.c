@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "state/cleanup.h"
 #include "state/sys.h"
 #include "supervisor/fleet/secret.h"
+#include "supervisor/memory.h"
 #include "supervisor/version.h"
 
 #define JOURNAL_BYTES_LEAST (128 << 10) /* to take up a run on a full disk */
@@ -97,12 +99,12 @@ bool book_new(struct event_base *base, const struct engine_config *config,
 	struct book *book = calloc(1, sizeof(*book));
 
 	if (!book)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	book->view = config->view;
 	book->view_arg = config->view_arg;
 	book->sync_timer = event_new(base, -1, 0, sync_later, book);
 	if (!book->sync_timer) {
-		(void)err_set(err, ERR_BUG, "out of memory");
+		(void)err_set(err, ERR_MEMORY, "out of memory");
 	} else if (plan ? begin(book, config->journal, plan, err)
 			: take_up(book, config->journal, err)) {
 		*ret_book = book;
@@ -138,6 +140,34 @@ static bool broke(struct book *book, struct err *err)
 	if (err)
 		*err = book->broken;
 	return false;
+}
+
+/* How many bytes from here are one character; 0: none. */
+static size_t character_len(const char *text)
+{
+	unsigned char first = (unsigned char)text[0];
+	size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	_cleanup_json_ json_t *one = NULL;
+
+	/* jansson is the judge of overlong ones, surrogates and the like. */
+	if (strnlen(text, len) == len)
+		one = json_stringn(text, len);
+	return one ? len : 0;
+}
+
+json_t *book_text(const char *text)
+{
+	_cleanup_free_ char *clean = memory_must(strdup(text));
+	char *at = clean;
+
+	while (*at) {
+		size_t len = character_len(at);
+
+		if (!len)
+			*at = '?';
+		at += len ? len : 1;
+	}
+	return json_string(clean);
 }
 
 /* STEP@TARGET is our own, and looks like a connection string's userinfo. */

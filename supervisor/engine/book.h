@@ -17,7 +17,11 @@ bool book_new(struct event_base *base, const struct engine_config *config,
 	struct err *err) WARN_UNUSED;
 void book_free(struct book *book);
 const struct run_state *book_state(const struct book *book);
-/* body is stolen, also on failure. */
+/* A text for a body; of what is no UTF-8, such as a process's last words or a
+ * character that was cut, each byte becomes '?'. */
+json_t *book_text(const char *text);
+/* body is stolen, also on failure; NULL, which nobody could read, is refused.
+ */
 bool book_write(struct book *book, const char *kind, json_t *body,
 	struct err *err) WARN_UNUSED;
 bool book_sync(struct book *book, struct err *err) WARN_UNUSED;

@@ -19,6 +19,7 @@
 
 #include "state/cleanup.h"
 #include "state/sys.h"
+#include "supervisor/memory.h"
 #include "supervisor/process/forked.h"
 
 struct child {
@@ -184,29 +185,23 @@ static bool adopt(struct event_base *base, pid_t pid, int *pipe_fd,
 	int64_t timeout_ms, child_fn *done, void *arg, struct child **ret_child,
 	struct err *err)
 {
-	struct child *child = calloc(1, sizeof(*child));
+	struct child *child = memory_must(calloc(1, sizeof(*child)));
 
 	assert(pid > 0);
-	if (child != NULL) {
-		child->pid = pid;
-		child->pidfd = -1;
-		child->pipe = take_fd(pipe_fd);
-		child->done = done;
-		child->arg = arg;
-		child->output = malloc(CHILD_OUTPUT_MAX + 1);
-		if (child->output != NULL && watch(child, base, timeout_ms)) {
-			if (ret_child != NULL)
-				*ret_child = child;
-			return true;
-		}
+	child->pid = pid;
+	child->pidfd = -1;
+	child->pipe = take_fd(pipe_fd);
+	child->done = done;
+	child->arg = arg;
+	child->output = memory_alloc(CHILD_OUTPUT_MAX + 1);
+	if (watch(child, base, timeout_ms)) {
+		if (ret_child != NULL)
+			*ret_child = child;
+		return true;
 	}
-	(void)err_sys(err, ERR_STEP, errno, "watching a child");
-	if (child != NULL) {
-		child_kill(child);
-	} else {
-		(void)kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
-	}
+	/* It runs already: a command may have done anything by now. */
+	(void)err_sys(err, ERR_AGAIN, errno, "watching a child");
+	child_kill(child);
 	return false;
 }
 

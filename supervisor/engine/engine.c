@@ -11,6 +11,7 @@
 #include "state/cleanup.h"
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
+#include "supervisor/memory.h"
 
 enum {
 	GATHER_MS = 300, /* an INTENT waits for its stage's others */
@@ -56,9 +57,7 @@ static void flush(evutil_socket_t fd, short what, void *arg)
 		return;
 	for (unsigned i = 0; i < engine->lane_count; i++)
 		most += engine->lane[i].work_count;
-	due = calloc(most ? most : 1, sizeof(struct work *));
-	if (!due)
-		abort();
+	due = memory_must(calloc(most ? most : 1, sizeof(struct work *)));
 	for (unsigned i = 0; i < engine->lane_count; i++) {
 		struct lane_run *lane = &engine->lane[i];
 
@@ -224,7 +223,7 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	const struct run_state *state;
 
 	if (!engine)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	engine->request_path = config->request;
 	engine->base = event_base_new();
 	if (!engine->base) {
@@ -263,7 +262,7 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	engine->drain = event_new(engine->base, -1, 0, drained, engine->base);
 	if (!engine->lane || !engine->flush || !engine->request ||
 		!engine->drain) {
-		(void)err_set(err, ERR_BUG, "out of memory");
+		(void)err_set(err, ERR_MEMORY, "out of memory");
 		goto fail;
 	}
 	engine->lane_count = state->lane_count;

@@ -421,14 +421,14 @@ static bool print_question(
 	size_t size;
 
 	if (json_object_set_new(json, "id", json_integer(question->id)) != 0)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	size = json_dumpb(json, NULL, 0, JSON_COMPACT);
 	if (size == 0 || size >= HELPER_LINE_MAX)
 		return err_set(err, ERR_BUG,
 			"a question of %zu bytes to the helper", size);
 	question->line = malloc(size + 1);
 	if (!question->line)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	(void)json_dumpb(json, question->line, size, JSON_COMPACT);
 	question->line[size] = '\n';
 	question->len = size + 1;
@@ -444,7 +444,7 @@ bool helpers_ask(struct helpers *helpers, const json_t *ask, int64_t timeout_ms,
 	assert(op && timeout_ms > 0);
 	question = calloc(1, sizeof(*question));
 	if (!question)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	question->id = ++helpers->last_id;
 	question->timeout_ms = timeout_ms;
 	question->done = done;
@@ -540,7 +540,7 @@ bool helpers_new(struct event_base *base, const char *path,
 	struct helpers *helpers = calloc(1, sizeof(*helpers));
 
 	if (!helpers)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	helpers->base = base;
 	STAILQ_INIT(&helpers->waiting);
 	for (size_t i = 0; i < HELPERS_MAX; i++) {
@@ -548,7 +548,7 @@ bool helpers_new(struct event_base *base, const char *path,
 		helpers->slot[i].pidfd = -1;
 	}
 	if (!make_events(helpers)) {
-		(void)err_set(err, ERR_BUG, "out of memory");
+		(void)err_set(err, ERR_MEMORY, "out of memory");
 	} else if (!find_helper(path, helpers->path, sizeof(helpers->path))) {
 		(void)err_set(err, ERR_CONFIG,
 			"%s is missing: install syncup whole, or set "

@@ -12,6 +12,7 @@
 
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
+#include "supervisor/memory.h"
 #include "sync_client/sync_text.h"
 
 enum {
@@ -38,12 +39,8 @@ void lane_drop_work(struct lane_run *lane)
 
 static void add_work(struct lane_run *lane, struct work *work)
 {
-	struct work **more = realloc(
+	lane->work = memory_realloc(
 		lane->work, (lane->work_count + 1) * sizeof(struct work *));
-
-	if (!more)
-		abort();
-	lane->work = more;
 	lane->work[lane->work_count++] = work;
 }
 
@@ -192,8 +189,8 @@ static void turn_now(struct lane_run *lane)
 					    state->plan, lane->past, restore);
 
 	if (wrote(lane, "turn",
-		    json_pack("{s:s, s:s, s:o}", "why", lane->turn_why,
-			    "outcome",
+		    json_pack("{s:o, s:s, s:o}", "why",
+			    book_text(lane->turn_why), "outcome",
 			    run_outcome_name(
 				    abort_it ? RUN_ABORTED : RUN_TURNED_BACK),
 			    "course", course)) &&
@@ -283,9 +280,10 @@ void lane_halt(struct lane_run *lane, const struct work *work,
 	if (code == ERR_DECIDE && !proving)
 		(void)snprintf(decide, sizeof(decide), "%s@%s",
 			work->run.kind->name, work->run.target->name);
-	body = json_pack("{s:i, s:s, s:s, s:s, s:s}", "code",
-		err_exit_code(code), "why", text, "step", work->run.kind->name,
-		"target", work->run.target->name, "decide", decide);
+	body = json_pack("{s:i, s:o, s:s, s:s, s:s}", "code",
+		err_exit_code(code), "why", book_text(text), "step",
+		work->run.kind->name, "target", work->run.target->name,
+		"decide", decide);
 	lane->phase = LANE_HALTED;
 	lane_drop_work(lane);
 	if (!wrote(lane, "halt", body))

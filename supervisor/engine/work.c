@@ -10,6 +10,7 @@
 
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
+#include "supervisor/memory.h"
 #include "sync_client/sync_text.h"
 
 enum {
@@ -101,8 +102,8 @@ static void note(struct work *work)
 	work->note_ms = now;
 	(void)snprintf(work->noted, sizeof(work->noted), "%s", work->detail);
 	(void)wrote(work, "note",
-		json_pack("{s:s, s:I}", "text", work->detail, "since",
-			(json_int_t)work->wait_since));
+		json_pack("{s:o, s:I}", "text", book_text(work->detail),
+			"since", (json_int_t)work->wait_since));
 }
 
 static bool out_of_patience(const struct work *work)
@@ -195,7 +196,7 @@ static void finish(struct work *work, bool answered)
 		(json_int_t)(past->status == RUN_INTENT
 				     ? sys_wall_ms() - past->intent_at
 				     : 0),
-		"detail", json_string(work->detail));
+		"detail", book_text(work->detail));
 	if (work->run.saw)
 		(void)json_object_set(body, "saw", work->run.saw);
 	if (!wrote(work, "done", body))
@@ -214,7 +215,8 @@ static void count_failure(struct work *work)
 		try_to_act(work);
 		return;
 	}
-	if (!wrote(work, "failed", json_pack("{s:s}", "why", work->detail)))
+	if (!wrote(work, "failed",
+		    json_pack("{s:o}", "why", book_text(work->detail))))
 		return;
 	if (past->failures >= work->run.kind->tries)
 		lane_fail(work->lane, work, ERR_STEP, work->detail);
@@ -287,7 +289,8 @@ static void reopen(struct work *work)
 			"against this run");
 		return;
 	}
-	if (!wrote(work, "reopen", json_pack("{s:s}", "why", work->detail)))
+	if (!wrote(work, "reopen",
+		    json_pack("{s:o}", "why", book_text(work->detail))))
 		return;
 	work->phase = WORK_OVER;
 	lane_work_over(work->lane, work);
@@ -408,6 +411,7 @@ static void acted(struct work *work)
 		rest_for(work, REST_FAILED_MS);
 		return;
 	case ERR_STORAGE:
+	case ERR_MEMORY:
 	case ERR_DECIDE:
 	case ERR_HELD:
 		lane_halt(work->lane, work, err->code, err->msg);
@@ -461,10 +465,8 @@ struct work *work_new(struct lane_run *lane, enum work_mode mode,
 	unsigned stage, const struct run_stage *run_stage,
 	const struct run_step *past, const struct target *target)
 {
-	struct work *work = calloc(1, sizeof(*work));
+	struct work *work = memory_must(calloc(1, sizeof(*work)));
 
-	if (!work)
-		abort();
 	work->lane = lane;
 	work->mode = mode;
 	work->stage = stage;
@@ -474,9 +476,8 @@ struct work *work_new(struct lane_run *lane, enum work_mode mode,
 	work->run.lane = lane->past;
 	work->run.stage = run_stage;
 	work->run.past = past;
-	work->wake = event_new(lane->engine->base, -1, 0, woken, work);
-	if (!work->wake)
-		abort();
+	work->wake =
+		memory_must(event_new(lane->engine->base, -1, 0, woken, work));
 	assert(work->run.kind && target);
 	return work;
 }

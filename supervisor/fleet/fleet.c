@@ -13,33 +13,13 @@
 #include "supervisor/fleet/fleet_check.h"
 #include "supervisor/fleet/fleet_schema.h"
 #include "supervisor/fleet/yaml_error.h"
+#include "supervisor/memory.h"
 
 #define STATE_DIR "/var/lib/syncup"
 
-static char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* A fleet is small: without memory for it there is nothing to go on with. */
-static char *text(const char *fmt, ...)
-{
-	char *made;
-	va_list args;
-	int len;
-
-	va_start(args, fmt);
-	len = vasprintf(&made, fmt, args);
-	va_end(args);
-	if (len < 0)
-		abort();
-	return made;
-}
-
 static void *grow(void *old, size_t count, size_t size)
 {
-	void *grown = reallocarray(old, count, size);
-
-	if (!grown)
-		abort();
-	return grown;
+	return memory_must(reallocarray(old, count, size));
 }
 
 /* Without "//", "/./" and a last "/"; ".." stays, as links may be in it. */
@@ -92,7 +72,7 @@ static bool make_absolute(struct reading *reading, char **path,
 		if (!may_be_relative || !reading->folder)
 			return yaml_text_refuse(&reading->yaml, err, key,
 				"must be an absolute path");
-		joined = text("%s/%s", reading->folder, *path);
+		joined = memory_text("%s/%s", reading->folder, *path);
 		free(*path);
 		*path = joined;
 	}
@@ -115,9 +95,9 @@ static void add_string(struct fleet_strings *list, char *taken)
 
 static char *parent_of(const char *path)
 {
-	_cleanup_free_ char *copy = text("%s", path);
+	_cleanup_free_ char *copy = memory_text("%s", path);
 
-	return text("%s", dirname(copy));
+	return memory_text("%s", dirname(copy));
 }
 
 bool fleet_link_is_binary(const char *link, const char *program)
@@ -136,15 +116,16 @@ static void set_spawn_defaults(
 
 	if (!spawn->argv.count) {
 		add_string(&spawn->argv,
-			is_binary ? text("%s", instance->link)
-				  : text("%s/bin/%s", instance->link, program));
-		add_string(&spawn->argv, text("--config"));
-		add_string(&spawn->argv, text("%s", instance->config));
+			is_binary ? memory_text("%s", instance->link)
+				  : memory_text("%s/bin/%s", instance->link,
+					    program));
+		add_string(&spawn->argv, memory_text("--config"));
+		add_string(&spawn->argv, memory_text("%s", instance->config));
 	}
 	if (!spawn->directory)
 		spawn->directory = parent_of(instance->config);
 	if (!spawn->output)
-		spawn->output = text("%s/%s/%s.out", fleet->state_dir,
+		spawn->output = memory_text("%s/%s/%s.out", fleet->state_dir,
 			fleet->name, instance->name);
 }
 
@@ -176,8 +157,9 @@ static bool finish_instance(
 		return false;
 	if (!instance->link)
 		instance->link =
-			fleet->link ? text("%s", fleet->link)
-				    : text("%s/%s/current", fleet->install_root,
+			fleet->link ? memory_text("%s", fleet->link)
+				    : memory_text("%s/%s/current",
+					      fleet->install_root,
 					      instance->lane ? instance->lane
 							     : fleet->name);
 	if (instance->command) {
@@ -215,9 +197,9 @@ static bool finish_fleet(struct reading *reading, struct err *err)
 	set_numbers(reading, "limits", fleet_limits);
 	set_numbers(reading, "timeouts", fleet_timeouts);
 	if (!fleet->procedure)
-		fleet->procedure = text("mongosync");
+		fleet->procedure = memory_text("mongosync");
 	if (!fleet->state_dir)
-		fleet->state_dir = text("%s", STATE_DIR);
+		fleet->state_dir = memory_text("%s", STATE_DIR);
 	for (c = fleet->artifact.sha256; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	if (!make_absolute(reading, &fleet->artifact.file, true, err,
@@ -262,6 +244,12 @@ static bool read_fleet(const char *file, const char *folder, const char *data,
 	return true;
 }
 
+/* Whatever else is in the way of reading it, a person has to mend. */
+static enum err_code code_of_reading(const struct err *why)
+{
+	return why->code == ERR_MEMORY ? ERR_MEMORY : ERR_CONFIG;
+}
+
 bool fleet_load(const char *path, struct fleet **ret_fleet, struct err *err)
 {
 	_cleanup_free_ char *data = NULL, *folder = NULL, *real = NULL;
@@ -269,14 +257,16 @@ bool fleet_load(const char *path, struct fleet **ret_fleet, struct err *err)
 	size_t len;
 
 	if (!atomic_file_read(path, FLEET_FILE_MAX, &data, &len, &why))
-		return err_set(err, ERR_CONFIG, "fleet file: %s", why.msg);
+		return err_set(
+			err, code_of_reading(&why), "fleet file: %s", why.msg);
 	folder = parent_of(path);
 	real = realpath(folder, NULL);
 	if (!real)
-		return err_sys(err, ERR_CONFIG, errno, "fleet file: %s", path);
+		return err_sys(err, errno == ENOMEM ? ERR_MEMORY : ERR_CONFIG,
+			errno, "fleet file: %s", path);
 	if (!read_fleet(path, real, data, len, true, ret_fleet, err))
 		return false;
-	(*ret_fleet)->file = text("%s", path);
+	(*ret_fleet)->file = memory_text("%s", path);
 	return true;
 }
 
@@ -345,6 +335,6 @@ void fleet_free(struct fleet *fleet)
 
 char *fleet_state_path(const struct fleet *fleet, const char *leaf)
 {
-	return text("%s/%s%s%s", fleet->state_dir, fleet->name, leaf ? "/" : "",
-		leaf ? leaf : "");
+	return memory_text("%s/%s%s%s", fleet->state_dir, fleet->name,
+		leaf ? "/" : "", leaf ? leaf : "");
 }

@@ -11,6 +11,7 @@
 #include "state/cleanup.h"
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/fleet_schema.h"
+#include "supervisor/memory.h"
 
 #define PATH_MAX_LEN 400
 
@@ -19,7 +20,7 @@
 static void put(json_t *object, const char *key, json_t *taken)
 {
 	if (json_object_set_new(object, key, taken) < 0)
-		abort();
+		memory_out();
 }
 
 static void put_string(json_t *object, const char *key, const char *value)
@@ -36,7 +37,7 @@ static void put_strings(
 
 	for (i = 0; i < list->count; i++) {
 		if (json_array_append_new(array, json_string(list->item[i])))
-			abort();
+			memory_out();
 	}
 	put(object, key, array);
 }
@@ -117,7 +118,7 @@ json_t *fleet_to_json(const struct fleet *fleet)
 	for (i = 0; i < fleet->instance_count; i++) {
 		if (json_array_append_new(
 			    instances, instance_to_json(&fleet->instance[i])))
-			abort();
+			memory_out();
 	}
 	put(json, "instances", instances);
 	return json;
@@ -230,9 +231,10 @@ char *fleet_difference(const json_t *planned, const json_t *now)
 	FILE *out = open_memstream(&lines, &size);
 
 	if (!out)
-		abort();
+		memory_out();
 	differ(out, "", planned, now);
-	if (fclose(out) != 0)
-		abort();
+	/* glibc's fclose() is content when it could not keep the text. */
+	if (fclose(out) != 0 || !lines)
+		memory_out();
 	return lines;
 }

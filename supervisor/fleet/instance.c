@@ -208,8 +208,9 @@ bool instance_config_load(
 
 	memset(ret_config, 0, sizeof(*ret_config));
 	if (!atomic_file_read(path, INSTANCE_FILE_MAX, &data, &len, &why))
-		return err_set(
-			err, ERR_CONFIG, "instance's config: %s", why.msg);
+		return err_set(err,
+			why.code == ERR_MEMORY ? ERR_MEMORY : ERR_CONFIG,
+			"instance's config: %s", why.msg);
 	ok = yaml_text_open(&yaml, path, data, len, err);
 	if (ok) {
 		ok = read_keys(&yaml, &keys, err);

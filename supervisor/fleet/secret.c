@@ -7,17 +7,11 @@
 
 #include "state/cleanup.h"
 #include "supervisor/fleet/secret_pattern.h"
+#include "supervisor/memory.h"
 
 #define KNOWN_MIN 4u /* shorter ones are in every second word */
 
 static const char stars[] = "***";
-
-static void *must(void *p)
-{
-	if (!p)
-		abort(); /* to go on would be to show the secret */
-	return p;
-}
 
 static void wipe_free(char *text)
 {
@@ -28,7 +22,7 @@ static void wipe_free(char *text)
 
 void secret_set(struct secret *secret, const char *value)
 {
-	char *copy = value ? must(strdup(value)) : NULL;
+	char *copy = value ? memory_must(strdup(value)) : NULL;
 
 	secret_done(secret);
 	secret->value = copy;
@@ -67,8 +61,8 @@ void scrub_add(const char *text)
 		if (entry->len == len && !memcmp(entry->text, text, len))
 			return;
 	}
-	entry = must(malloc(sizeof(*entry)));
-	entry->text = must(strdup(text));
+	entry = memory_must(malloc(sizeof(*entry)));
+	entry->text = memory_must(strdup(text));
 	entry->len = len;
 	entry->next = *list;
 	*list = entry;
@@ -238,7 +232,7 @@ static void decode(char *text)
 /* As it stands, and decoded. */
 static void add_both(const char *text, size_t len)
 {
-	char *copy = must(strndup(text, len));
+	char *copy = memory_must(strndup(text, len));
 
 	scrub_add(copy);
 	decode(copy);
@@ -312,7 +306,7 @@ static char *replace_marked(const char *text, size_t len, const char *marks)
 
 	for (i = 0; i < len; i++)
 		runs += marks[i] && (!i || !marks[i - 1]);
-	clean = must(malloc(len + runs * (sizeof(stars) - 1) + 1));
+	clean = memory_must(malloc(len + runs * (sizeof(stars) - 1) + 1));
 	for (i = 0; i < len; i++) {
 		if (!marks[i]) {
 			clean[to++] = text[i];
@@ -328,7 +322,7 @@ static char *replace_marked(const char *text, size_t len, const char *marks)
 char *scrub(const char *text)
 {
 	size_t len = text ? strlen(text) : 0;
-	_cleanup_free_ char *marks = must(calloc(len + 1, 1));
+	_cleanup_free_ char *marks = memory_must(calloc(len + 1, 1));
 
 	mark_known(text, len, marks);
 	secret_pattern_mark_uris(text, len, marks);
@@ -339,7 +333,7 @@ char *scrub(const char *text)
 bool secret_shows(const char *text)
 {
 	size_t len = strlen(text);
-	_cleanup_free_ char *marks = must(calloc(len + 1, 1));
+	_cleanup_free_ char *marks = memory_must(calloc(len + 1, 1));
 
 	secret_pattern_mark_uris(text, len, marks);
 	secret_pattern_mark_keys(text, len, marks);
@@ -374,7 +368,7 @@ static json_t *clean_string(const json_t *value)
 	/* With a NUL in it the rest has not been looked at. */
 	if (strlen(text) != json_string_length(value) || !strcmp(text, clean))
 		return NULL;
-	return must(json_string(clean));
+	return memory_must(json_string(clean));
 }
 
 /* Replaces value where it hangs: NULL means that it is fine. */
@@ -383,13 +377,13 @@ static json_t *cleaned(json_t *value, bool is_secret)
 	if (json_is_string(value)) {
 		if (is_secret || strlen(json_string_value(value)) !=
 					 json_string_length(value))
-			return must(json_string(stars));
+			return memory_must(json_string(stars));
 		return clean_string(value);
 	}
 	if (is_secret && json_is_number(value))
-		return must(json_string(stars));
+		return memory_must(json_string(stars));
 	if (is_secret && (json_is_object(value) || json_is_array(value)))
-		return must(json_string(stars));
+		return memory_must(json_string(stars));
 	scrub_json(value);
 	return NULL;
 }
@@ -403,7 +397,7 @@ static void scrub_array(json_t *array)
 		json_t *clean = cleaned(value, false);
 
 		if (clean && json_array_set_new(array, i, clean) < 0)
-			abort();
+			memory_out();
 	}
 }
 
@@ -421,7 +415,7 @@ static void scrub_keys(json_t *object)
 		if (!strcmp(key, clean))
 			continue;
 		if (json_object_set(object, clean, value) < 0)
-			abort();
+			memory_out();
 		(void)json_object_del(object, key);
 	}
 }
@@ -441,6 +435,6 @@ void scrub_json(json_t *value)
 		json_t *clean = cleaned(member, is_secret);
 
 		if (clean && json_object_set_new(value, key, clean) < 0)
-			abort();
+			memory_out();
 	}
 }

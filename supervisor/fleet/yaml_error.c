@@ -1,7 +1,10 @@
 #include "supervisor/fleet/yaml_error.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "supervisor/memory.h"
 
 static const char *after(const char *text, const char *prefix)
 {
@@ -248,9 +251,11 @@ bool yaml_error_set(const struct yaml_error *told, cyaml_err_t code,
 	struct sentence s = {.yaml = yaml, .err = err};
 	unsigned most = 0;
 
-	if (code == CYAML_ERR_OOM)
-		return err_set(
-			err, ERR_BUG, "reading %s: out of memory", yaml->file);
+	/* libyaml has read this text before: it has only lost its memory. */
+	if (code == CYAML_ERR_OOM || code == CYAML_ERR_LIBYAML_PARSER_INIT ||
+		code == CYAML_ERR_LIBYAML_PARSER)
+		return err_set(err, ERR_MEMORY, "reading %s: out of memory",
+			yaml->file);
 	if (code == CYAML_ERR_MAPPING_FIELD_MISSING ||
 		after(cause, "Load: Mapping field already seen: "))
 		drop_innermost(&error, false);
@@ -293,6 +298,15 @@ bool yaml_error_set(const struct yaml_error *told, cyaml_err_t code,
 		"%s: %s", path_or_file(&s), cyaml_strerror(code));
 }
 
+static void *load_memory(void *ctx, void *p, size_t size)
+{
+	(void)ctx;
+	if (size)
+		return memory_realloc(p, size);
+	free(p);
+	return NULL;
+}
+
 bool yaml_load(struct yaml_text *yaml, const cyaml_schema_value_t *schema,
 	cyaml_cfg_flags_t flags, void **ret_data, struct err *err)
 {
@@ -301,7 +315,7 @@ bool yaml_load(struct yaml_text *yaml, const cyaml_schema_value_t *schema,
 		.log_fn = yaml_error_log,
 		.log_ctx = &error,
 		.log_level = CYAML_LOG_ERROR,
-		.mem_fn = cyaml_mem,
+		.mem_fn = load_memory,
 		.flags = flags,
 	};
 	cyaml_data_t *data = NULL;

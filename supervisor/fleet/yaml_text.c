@@ -49,15 +49,16 @@ bool yaml_text_refuse(struct yaml_text *yaml, struct err *err, const char *path,
 	return false;
 }
 
-/* libyaml's texts are constant: they never quote the file. */
+/* libyaml's texts are constant: they never quote the file.  It does not always
+ * say that it had no memory, but then it has no text either. */
 static bool refuse_syntax(const struct yaml_text *yaml,
 	const yaml_parser_t *parser, struct err *err)
 {
-	if (parser->error == YAML_MEMORY_ERROR)
-		return err_set(
-			err, ERR_BUG, "reading %s: out of memory", yaml->file);
+	if (parser->error == YAML_MEMORY_ERROR || !parser->problem)
+		return err_set(err, ERR_MEMORY, "reading %s: out of memory",
+			yaml->file);
 	return yaml_refuse_at(yaml->file, parser->problem_mark.line + 1, err,
-		"not YAML: %s", parser->problem ? parser->problem : "unknown");
+		"not YAML: %s", parser->problem);
 }
 
 static bool load_document(
@@ -114,7 +115,8 @@ bool yaml_text_open(struct yaml_text *yaml, const char *file, const char *text,
 	if (!check_depth(file, text, len, err))
 		return false;
 	if (!yaml_parser_initialize(&parser))
-		return err_set(err, ERR_BUG, "reading %s: out of memory", file);
+		return err_set(
+			err, ERR_MEMORY, "reading %s: out of memory", file);
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
 	ok = load_document(yaml, &parser, err);
 	yaml_parser_delete(&parser);

@@ -33,7 +33,7 @@ static bool grow(struct lines *lines, struct err *err)
 		return err_set(err, ERR_BUG, "a question is too long");
 	buf = malloc(size); /* not realloc: the old place is to be wiped */
 	if (!buf)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	if (lines->buf) {
 		memcpy(buf, lines->buf, lines->len);
 		explicit_bzero(lines->buf, lines->size);
@@ -82,6 +82,7 @@ static const char *word_of(enum err_code code)
 {
 	switch (code) {
 	case ERR_AGAIN:
+	case ERR_MEMORY: /* another helper may find some */
 		return "again";
 	case ERR_STEP:
 	case ERR_MISSING:

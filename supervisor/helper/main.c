@@ -3,7 +3,9 @@
  * input closes.  Started by syncup, not by people.
  */
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 #include "state/cleanup.h"
 #include "supervisor/fleet/secret.h"
 #include "supervisor/helper/ops.h"
+#include "supervisor/memory.h"
 #include "supervisor/version.h"
 #include "sync_client/cluster.h"
 
@@ -50,6 +53,8 @@ int main(int argc, char **argv)
 			"arguments\n");
 		return 2;
 	}
+	/* As libbson does: who asked is told that we died. */
+	json_set_alloc_funcs(memory_alloc, free);
 	helper_follow_parent();
 	(void)umask(077);
 	out = take_stdout();

@@ -29,7 +29,7 @@ static bool tell_totals(
 {
 	*ret_result = metadata_totals_json(totals);
 	metadata_totals_done(totals);
-	return *ret_result || err_set(err, ERR_BUG, "out of memory");
+	return *ret_result || err_set(err, ERR_MEMORY, "out of memory");
 }
 
 static bool do_identify(struct cluster *cluster, const json_t *ask,
@@ -128,7 +128,7 @@ static bool op_check_copy(
 		return false;
 	*ret_result = metadata_totals_json(&copy.totals);
 	metadata_copy_done(&copy);
-	return *ret_result || err_set(err, ERR_BUG, "out of memory");
+	return *ret_result || err_set(err, ERR_MEMORY, "out of memory");
 }
 
 static bool op_put_back(const json_t *ask, json_t **ret_result, struct err *err)

@@ -33,6 +33,8 @@ enum err_code files_code(int sys_errno)
 	case EPERM:
 	case EROFS:
 		return ERR_CONFIG;
+	case ENOMEM:
+		return ERR_MEMORY;
 	default:
 		return ERR_STEP;
 	}
@@ -248,7 +250,7 @@ static bool copy_contents(int from, int to, const char *shown, struct err *err)
 	ssize_t got;
 
 	if (!buf)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	while ((got = read_chunk(from, buf, CHUNK)) > 0)
 		if (!atomic_write_all(to, buf, (size_t)got, err))
 			return err_wrap(err, "writing %s", shown);

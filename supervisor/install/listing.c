@@ -73,9 +73,24 @@ static bool archive_failed(struct archive *archive, struct err *err)
 {
 	const char *why = archive_error_string(archive);
 
-	return err_set(err, ERR_CONFIG, "the archive cannot be read: %.200s",
-		why ? why : "unknown error");
+	/* It has a text for everything else. */
+	if (archive_errno(archive) == ENOMEM || !why)
+		return err_set(err, ERR_MEMORY,
+			"the archive cannot be read: out of memory");
+	return err_set(
+		err, ERR_CONFIG, "the archive cannot be read: %.200s", why);
 }
+
+/* Not "all": some of libarchive's filters run programs.  One that is missing
+ * would make a good archive look like a bad one. */
+static int (*const support[])(struct archive *) = {
+	archive_read_support_filter_gzip,
+	archive_read_support_filter_bzip2,
+	archive_read_support_filter_xz,
+	archive_read_support_filter_zstd,
+	archive_read_support_format_tar,
+	archive_read_support_format_zip,
+};
 
 bool listing_open(int fd, struct archive **ret_archive, struct err *err)
 {
@@ -83,14 +98,10 @@ bool listing_open(int fd, struct archive **ret_archive, struct err *err)
 
 	*ret_archive = archive;
 	if (!archive)
-		return err_set(err, ERR_BUG, "out of memory");
-	/* not "all": some of libarchive's filters run programs */
-	(void)archive_read_support_filter_gzip(archive);
-	(void)archive_read_support_filter_bzip2(archive);
-	(void)archive_read_support_filter_xz(archive);
-	(void)archive_read_support_filter_zstd(archive);
-	(void)archive_read_support_format_tar(archive);
-	(void)archive_read_support_format_zip(archive);
+		return err_set(err, ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < sizeof(support) / sizeof(support[0]); i++)
+		if (support[i](archive) < ARCHIVE_WARN)
+			return archive_failed(archive, err);
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, ERR_CONFIG, errno, "reading the archive");
 	if (archive_read_open_fd(archive, fd, BLOCK) != ARCHIVE_OK)
@@ -98,32 +109,33 @@ bool listing_open(int fd, struct archive **ret_archive, struct err *err)
 	return true;
 }
 
-/* *ret_entry is NULL at the end.  The archive's own directory is skipped. */
+/* The archive's own directory is skipped.  The entry is the caller's, because
+ * libarchive does not see it when it has none of its own. */
 static bool next_header(struct archive *archive,
-	char ret_member[LISTING_PATH_MAX], struct archive_entry **ret_entry,
-	struct err *err)
+	char ret_member[LISTING_PATH_MAX], struct archive_entry *entry,
+	bool *ret_end, struct err *err)
 {
+	if (!entry)
+		return err_set(err, ERR_MEMORY, "out of memory");
 	do {
-		int got = archive_read_next_header(archive, ret_entry);
+		int got = archive_read_next_header2(archive, entry);
 		const char *raw;
 
-		if (got == ARCHIVE_EOF) {
-			*ret_entry = NULL;
+		*ret_end = got == ARCHIVE_EOF;
+		if (*ret_end)
 			return true;
-		}
 		/* ARCHIVE_WARN: for instance a name that is not UTF-8 */
 		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
 			return archive_failed(archive, err);
-		raw = archive_entry_pathname(*ret_entry);
+		raw = archive_entry_pathname(entry);
 		if (!raw)
-			raw = archive_entry_pathname_utf8(*ret_entry);
+			raw = archive_entry_pathname_utf8(entry);
 		if (!raw)
 			return err_set(err, ERR_CONFIG,
 				"the archive has a member without a name");
 		if (!normalise(raw, ret_member, err))
 			return false;
-		if (!ret_member[0] &&
-			archive_entry_filetype(*ret_entry) != AE_IFDIR)
+		if (!ret_member[0] && archive_entry_filetype(entry) != AE_IFDIR)
 			return refuse(err, raw, "has no name");
 	} while (!ret_member[0]);
 	return true;
@@ -133,17 +145,18 @@ bool listing_next(const struct listing *listing, struct archive *archive,
 	size_t *at, const struct listing_entry **ret_entry, struct err *err)
 {
 	char member[LISTING_PATH_MAX];
-	struct archive_entry *entry;
-	bool is_end;
+	struct archive_entry *entry = archive_entry_new2(archive);
+	bool is_end = false;
+	bool ok = next_header(archive, member, entry, &is_end, err);
 
-	if (!next_header(archive, member, &entry, err))
+	archive_entry_free(entry);
+	if (!ok)
 		return false;
-	is_end = *at == listing->count;
-	if (is_end != !entry ||
-		(entry && strcmp(member, listing->entry[*at].member) != 0))
+	if (is_end != (*at == listing->count) ||
+		(!is_end && strcmp(member, listing->entry[*at].member) != 0))
 		return err_set(err, ERR_CONFIG,
 			"the archive was changed while it was read");
-	*ret_entry = entry ? &listing->entry[(*at)++] : NULL;
+	*ret_entry = is_end ? NULL : &listing->entry[(*at)++];
 	return true;
 }
 
@@ -157,6 +170,10 @@ static ssize_t read_data(
 
 	if (got >= 0)
 		return (ssize_t)got;
+	if (archive_errno(archive) == ENOMEM)
+		return err_set(err, ERR_MEMORY, "reading %s: out of memory",
+			       listing_show(member, shown)),
+		       -1;
 	why = archive_error_string(archive);
 	(void)err_set(err, ERR_CONFIG,
 		"the archive's member \"%s\" cannot be read: %.200s",
@@ -182,7 +199,7 @@ static bool count_data(struct listing *listing, struct archive *archive,
 	ssize_t got;
 
 	if (!buf)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	/* believed before anything of it is read: a hole of a terabyte takes
 	 * no room in the archive */
 	if (said < 0 || (uint64_t)said > ARTIFACT_BYTES_MAX - before)
@@ -212,7 +229,7 @@ static bool grow(struct listing *listing, struct err *err)
 		return true;
 	grown = reallocarray(listing->entry, room, sizeof(*grown));
 	if (!grown)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	listing->entry = grown;
 	listing->room = room;
 	return true;
@@ -236,7 +253,7 @@ static bool set_kind(
 			return refuse(err, new->member,
 				"is a link that leads out of the archive");
 		new->link = strdup(target);
-		return new->link || err_set(err, ERR_BUG, "out of memory");
+		return new->link || err_set(err, ERR_MEMORY, "out of memory");
 	}
 	switch (archive_entry_filetype(entry)) {
 	case AE_IFREG:
@@ -248,23 +265,23 @@ static bool set_kind(
 	case AE_IFLNK:
 		new->kind = LISTING_SYMLINK;
 		new->link = strdup(text ? text : "");
-		return new->link || err_set(err, ERR_BUG, "out of memory");
+		return new->link || err_set(err, ERR_MEMORY, "out of memory");
 	default:
 		return refuse(
 			err, new->member, "is a device, a pipe or a socket");
 	}
 }
 
-static bool read_members(
-	struct listing *listing, struct archive *archive, struct err *err)
+static bool read_members(struct listing *listing, struct archive *archive,
+	struct archive_entry *entry, struct err *err)
 {
 	char member[LISTING_PATH_MAX];
-	struct archive_entry *entry;
+	bool is_end;
 
-	while (next_header(archive, member, &entry, err)) {
+	while (next_header(archive, member, entry, &is_end, err)) {
 		struct listing_entry *new;
 
-		if (!entry)
+		if (is_end)
 			return true;
 		if (!grow(listing, err))
 			return false;
@@ -272,7 +289,7 @@ static bool read_members(
 		memset(new, 0, sizeof(*new));
 		new->member = strdup(member);
 		if (!new->member)
-			return err_set(err, ERR_BUG, "out of memory");
+			return err_set(err, ERR_MEMORY, "out of memory");
 		new->path = new->member;
 		listing->count++;
 		if (!set_kind(new, entry, err))
@@ -325,7 +342,7 @@ static bool sort(struct listing *listing, struct err *err)
 	listing->sorted = calloc(
 		listing->count ? listing->count : 1, sizeof(*listing->sorted));
 	if (!listing->sorted)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < listing->count; i++)
 		listing->sorted[i] = i;
 	qsort_r(listing->sorted, listing->count, sizeof(*listing->sorted),
@@ -505,7 +522,7 @@ bool listing_extract(
 	ssize_t got;
 
 	if (!buf)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	while ((got = read_data(archive, buf, member, err)) > 0)
 		if (!atomic_write_all(fd, buf, (size_t)got, err)) {
 			char shown[LISTING_SHOWN];
@@ -520,9 +537,14 @@ bool listing_read(
 	struct listing *listing, int fd, const char *name, struct err *err)
 {
 	struct archive *archive = NULL;
-	bool ok = listing_open(fd, &archive, err) &&
-		  read_members(listing, archive, err);
+	struct archive_entry *entry = NULL;
+	bool ok = listing_open(fd, &archive, err);
 
+	if (ok) {
+		entry = archive_entry_new2(archive);
+		ok = read_members(listing, archive, entry, err);
+	}
+	archive_entry_free(entry);
 	(void)archive_read_free(archive);
 	if (!ok || !sort(listing, err))
 		return false;

@@ -121,7 +121,7 @@ static bool running_add(
 
 		new = reallocarray(running->list, room, sizeof(*new));
 		if (!new)
-			return err_set(err, ERR_BUG, "out of memory");
+			return err_set(err, ERR_MEMORY, "out of memory");
 		running->list = new;
 		running->room = room;
 	}
@@ -237,7 +237,7 @@ static bool sweep(struct prune *prune, char **ret_removed, struct err *err)
 	_cleanup_free_ char *removed = calloc(1, room);
 
 	if (!removed)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	/* who had renamed them may have been killed before the sync */
 	if (!files_sync_dir(prune->versions_fd, ".", err) ||
 		!files_clean(prune->versions_fd, GONE, 0, err))
@@ -269,7 +269,7 @@ bool prune_versions(const char *root, const char *const *needed,
 
 	*ret_removed = NULL;
 	if (!prune)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	if (!files_open_versions(root, &versions_fd, err))
 		return false;
 	prune->root = root;

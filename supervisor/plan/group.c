@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/memory.h"
 #include "supervisor/plan/survey.h"
 
 static bool same_lane(const struct survey *survey,
@@ -88,7 +89,7 @@ static void name_lanes(struct survey *survey)
 	}
 }
 
-static bool fill_lane(struct survey *survey, unsigned index, struct err *err)
+static void fill_lane(struct survey *survey, unsigned index)
 {
 	struct seen_lane *lane = &survey->lane[index];
 	const struct seen_instance *first = &survey->instance[lane->first];
@@ -109,11 +110,8 @@ static bool fill_lane(struct survey *survey, unsigned index, struct err *err)
 		if (strcmp(link, other) != 0)
 			lane->link_differs = true;
 	}
-	lane->link_path = strdup(link);
-	if (!lane->link_path)
-		return err_set(err, ERR_BUG, "out of memory");
+	lane->link_path = memory_must(strdup(link));
 	lane->link_binary = fleet_link_is_binary(lane->link_path, "mongosync");
-	return true;
 }
 
 bool survey_group(struct survey *survey, struct err *err)
@@ -132,7 +130,7 @@ bool survey_group(struct survey *survey, struct err *err)
 					survey->instance[i].lane);
 	survey->lane = calloc(count + 1, sizeof(*survey->lane));
 	if (!survey->lane)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	/* Renumber in the order of the first instance. */
 	for (unsigned i = 0; i < count; i++)
 		if (survey->instance[i].lane == i)
@@ -141,19 +139,14 @@ bool survey_group(struct survey *survey, struct err *err)
 		renumber(survey, survey->lane[i].first, i);
 	name_lanes(survey);
 	for (unsigned i = 0; i < survey->lane_count; i++)
-		if (!fill_lane(survey, i, err))
-			return false;
+		fill_lane(survey, i);
 	return true;
 }
 
 char *seen_lane_binary(const struct seen_lane *lane)
 {
-	char *path = NULL;
-
-	if (asprintf(&path, lane->link_binary ? "%s" : "%s/bin/mongosync",
-		    lane->link_path) < 0)
-		return NULL;
-	return path;
+	return memory_text("%s%s", lane->link_path,
+		lane->link_binary ? "" : "/bin/mongosync");
 }
 
 json_t *seen_argv(const struct survey *survey, const struct seen_instance *seen)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "supervisor/engine/step.h"
+#include "supervisor/memory.h"
 #include "supervisor/plan/procedure.h"
 
 /* Adds a stage; targets is stolen and a stage without targets is left out. */
@@ -338,8 +339,10 @@ static json_t *back(
 		      run_course_began(way, "activate");
 	json_t *stages = json_array(), *stage, *resumes;
 
+	/* It was read when the run was begun or taken up: only memory can be
+	 * missing, and a way back without stages would leave all stopped. */
 	if (!fleet_from_json(json_object_get(plan, "fleet"), &fleet, NULL))
-		return stages;
+		memory_out();
 	resumes = to_resume(lane);
 	if (started) {
 		/* Nothing may start the new version while we take it away. */

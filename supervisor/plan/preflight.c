@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/memory.h"
 #include "supervisor/plan/room.h"
 #include "sync_client/sync_text.h"
 

@@ -11,6 +11,7 @@
 
 #include "state/cleanup.h"
 #include "supervisor/engine/engine.h"
+#include "supervisor/memory.h"
 
 #define MIB (1u << 20)
 #define BLOCK 4096u
@@ -73,15 +74,13 @@ static void look_at_executable(const struct survey *survey, unsigned index)
 void room_look(struct survey *survey)
 {
 	const struct fleet *fleet = survey->fleet;
-	_cleanup_free_ char *version = NULL;
+	_cleanup_free_ char *version = memory_text(
+		"%s/versions/%s", fleet->install_root, fleet->version);
 	struct stat st;
 
 	look_at(&survey->state_place, fleet->state_dir);
 	look_at(&survey->root_place, fleet->install_root);
-	if (asprintf(&version, "%s/versions/%s", fleet->install_root,
-		    fleet->version) < 0)
-		version = NULL;
-	survey->delivered = version && stat(version, &st) == 0;
+	survey->delivered = stat(version, &st) == 0;
 	for (unsigned i = 0; i < survey->lane_count; i++)
 		look_at_executable(survey, i);
 }

@@ -9,6 +9,7 @@
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/engine/helper.h"
+#include "supervisor/memory.h"
 #include "supervisor/plan/room.h"
 #include "supervisor/plan/target.h"
 #include "supervisor/process/compare.h"
@@ -38,10 +39,8 @@ static struct ask *expect(struct looking *looking,
 	struct seen_instance *instance, struct seen_cluster *cluster,
 	const char *op)
 {
-	struct ask *ask = calloc(1, sizeof(*ask));
+	struct ask *ask = memory_must(calloc(1, sizeof(*ask)));
 
-	if (!ask)
-		abort();
 	*ask = (struct ask){looking, instance, cluster, op};
 	looking->due++;
 	return ask;
@@ -340,19 +339,17 @@ static void look_at_links(struct survey *survey)
 			.name = "mongosync",
 			.is_binary = lane->link_binary,
 		};
-		char *kept = NULL;
+		_cleanup_free_ char *kept = NULL;
 
 		look_at_claim(survey, lane->link_path, 0, &lane->link_claim,
 			&lane->link_claim_err);
 		if (!link_read(&link, &lane->link, &lane->link_err) ||
 			!link_check_writable(&link, &lane->link_err))
 			continue;
-		if (asprintf(&kept, "%s/versions/%s/bin/mongosync",
-			    fleet->install_root, lane->from) < 0)
-			continue;
+		kept = memory_text("%s/versions/%s/bin/mongosync",
+			fleet->install_root, lane->from);
 		lane->kept = lane->link.kind == LINK_VERSION && lane->from[0] &&
 			     access(kept, X_OK) == 0;
-		free(kept);
 	}
 }
 
@@ -384,7 +381,7 @@ static bool load_instances(struct survey *survey, struct err *err)
 	survey->cluster =
 		calloc(fleet->instance_count + 1, sizeof(*survey->cluster));
 	if (!survey->instance || !survey->cluster)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	for (unsigned i = 0; i < fleet->instance_count; i++) {
 		struct seen_instance *seen = &survey->instance[i];
 		char leaf[160];
@@ -466,14 +463,11 @@ bool survey_take(
 struct finding *survey_add(struct survey *survey, enum finding_level level,
 	const char *check, const char *subject)
 {
-	struct finding *more = realloc(survey->finding,
-		(survey->finding_count + 1) * sizeof(*survey->finding));
 	struct finding *finding;
 
-	if (!more)
-		abort();
-	survey->finding = more;
-	finding = &more[survey->finding_count++];
+	survey->finding = memory_realloc(survey->finding,
+		(survey->finding_count + 1) * sizeof(*survey->finding));
+	finding = &survey->finding[survey->finding_count++];
 	memset(finding, 0, sizeof(*finding));
 	finding->level = level;
 	finding->code = level == FINDING_REFUSAL ? ERR_CONFIG : ERR_NONE;

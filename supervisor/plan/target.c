@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/memory.h"
+
 static const char *text_of(const json_t *json, const char *key)
 {
 	return json_string_value(json_object_get(json, key));
@@ -73,12 +75,12 @@ static char **planned_argv(const json_t *json)
 {
 	const json_t *list = json_object_get(json, "argv");
 	size_t count = json_array_size(list);
-	char **argv = calloc(count + 1, sizeof(*argv));
+	char **argv = memory_must(calloc(count + 1, sizeof(*argv)));
 
-	for (size_t i = 0; argv && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const char *word = json_string_value(json_array_get(list, i));
 
-		argv[i] = strdup(word ? word : "");
+		argv[i] = memory_must(strdup(word ? word : ""));
 	}
 	return argv;
 }
@@ -189,7 +191,7 @@ bool targets_new(const json_t *plan, const struct fleet *fleet,
 
 	targets.item = calloc(json_array_size(list) + 1, sizeof(*targets.item));
 	if (!targets.item)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		struct target *target = &targets.item[targets.count++];
 

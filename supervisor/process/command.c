@@ -185,7 +185,7 @@ static struct command *command_new(
 	struct command *command = calloc(1, sizeof(*command));
 
 	if (command == NULL) {
-		(void)err_set(err, ERR_BUG, "out of memory");
+		(void)err_set(err, ERR_MEMORY, "out of memory");
 		return NULL;
 	}
 	command->doing = doing;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "state/cleanup.h"
+#include "supervisor/memory.h"
 #include "supervisor/process/environment.h"
 
 enum {
@@ -111,7 +112,7 @@ static void compare_environment(
 	const struct process_spec *spec, pid_t pid, struct text *text)
 {
 	char path[64], names[160] = "";
-	_cleanup_free_ char *buf = malloc(ENVIRON_MAX + 1);
+	_cleanup_free_ char *buf = memory_alloc(ENVIRON_MAX + 1);
 	_cleanup_fd_ int fd = -1;
 	char **env = NULL;
 	size_t used = 0;
@@ -120,7 +121,7 @@ static void compare_environment(
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = buf && fd >= 0 ? read(fd, buf, ENVIRON_MAX) : -1;
+	len = fd >= 0 ? read(fd, buf, ENVIRON_MAX) : -1;
 	if (len <= 0 || !environment_new(spec->environment_file, &env, NULL))
 		return;
 	buf[len] = '\0';

@@ -34,7 +34,7 @@ static bool set(char **env, const char *key, size_t key_len, const char *value,
 		return err_set(err, ERR_STEP, "more than %u variables",
 			ENVIRONMENT_MAX);
 	if (asprintf(&text, "%.*s=%s", (int)key_len, key, value) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
+		return err_set(err, ERR_MEMORY, "out of memory");
 	free(env[at]);
 	env[at] = text;
 	return true;
@@ -105,7 +105,7 @@ bool environment_new(const char *file, char ***ret_env, struct err *err)
 	bool ok = env != NULL;
 
 	if (!ok)
-		(void)err_set(err, ERR_BUG, "out of memory");
+		(void)err_set(err, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; ok && i < sizeof(passed_on) / sizeof(passed_on[0]);
 		i++) {
 		const char *value = getenv(passed_on[i]);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "state/cleanup.h"
+#include "supervisor/memory.h"
 #include "supervisor/process/process.h"
 
 #define STAT_MAX 2048
@@ -102,33 +103,23 @@ static char **split_args(const char *text, size_t len)
 	for (size_t at = 0; at < len; at++)
 		if (text[at] == '\0')
 			max++;
-	argv = calloc(max + 1, sizeof(*argv));
-	for (size_t at = 0; argv != NULL && at < len;
-		at += strlen(text + at) + 1) {
-		argv[count] = strdup(text + at);
-		if (argv[count++] == NULL) {
-			proc_argv_free(argv);
-			return NULL;
-		}
-	}
+	argv = memory_must(calloc(max + 1, sizeof(*argv)));
+	for (size_t at = 0; at < len; at += strlen(text + at) + 1)
+		argv[count++] = memory_must(strdup(text + at));
 	return argv;
 }
 
 bool proc_argv(pid_t pid, char ***ret_argv, struct err *err)
 {
-	_cleanup_free_ char *buf = malloc(CMDLINE_MAX);
+	_cleanup_free_ char *buf = memory_alloc(CMDLINE_MAX);
 	char path[64];
 	ssize_t len;
 
-	if (buf == NULL)
-		return err_set(err, ERR_BUG, "out of memory");
 	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	len = read_proc(path, buf, CMDLINE_MAX);
 	if (len < 0)
 		return fail(pid, errno, err);
 	*ret_argv = split_args(buf, (size_t)len);
-	if (*ret_argv == NULL)
-		return err_set(err, ERR_BUG, "out of memory");
 	return true;
 }
 

@@ -12,6 +12,7 @@
 
 #include "state/sys.h"
 #include "supervisor/engine/step.h"
+#include "supervisor/memory.h"
 #include "supervisor/report/report.h"
 
 enum {
@@ -27,10 +28,8 @@ struct live {
 
 struct live *live_new(FILE *out)
 {
-	struct live *live = calloc(1, sizeof(*live));
+	struct live *live = memory_must(calloc(1, sizeof(*live)));
 
-	if (!live)
-		abort();
 	live->out = out;
 	live->terminal = isatty(fileno(out)) == 1;
 	return live;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/memory.h"
 #include "supervisor/report/report.h"
 
 static const char *text_of(const json_t *json, const char *key)
@@ -140,14 +141,12 @@ unsigned report_processes(const struct run_state *state, int64_t now,
 	struct report_process **ret_list)
 {
 	const json_t *targets = json_object_get(state->plan, "targets");
-	struct report_process *list =
-		calloc(json_array_size(targets) + 1, sizeof(*list));
+	struct report_process *list = memory_must(
+		calloc(json_array_size(targets) + 1, sizeof(*list)));
 	unsigned count = 0;
 	size_t i;
 	json_t *target;
 
-	if (!list)
-		abort();
 	json_array_foreach (targets, i, target) {
 		struct report_process *process = &list[count];
 		const char *name = text_of(target, "name");

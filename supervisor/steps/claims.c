@@ -8,6 +8,7 @@
 #include "state/cleanup.h"
 #include "state/sys.h"
 #include "supervisor/install/claim.h"
+#include "supervisor/memory.h"
 #include "supervisor/plan/room.h"
 #include "supervisor/steps/copies.h"
 #include "supervisor/steps/steps.h"
@@ -110,8 +111,8 @@ static struct claim_thing *things_of_lane(const struct step_run *run)
 
 	while ((target = next_claimed(run, target)))
 		count++;
-	things = calloc(count + 1, sizeof(*things));
-	for (count = 0; things && (target = next_claimed(run, target)); count++)
+	things = memory_must(calloc(count + 1, sizeof(*things)));
+	for (count = 0; (target = next_claimed(run, target)); count++)
 		things[count] = (struct claim_thing){
 			claim_name(target), claim_port(target)};
 	return things;
@@ -142,8 +143,6 @@ bool do_claim(struct step_run *run, struct err *err)
 	_cleanup_free_ struct claim_thing *lane = things_of_lane(run);
 	struct claim claim;
 
-	if (!lane)
-		return err_set(err, ERR_BUG, "out of memory");
 	if (!reserve_room(run, err))
 		return false;
 	our_claim(run, &claim);

@@ -15,10 +15,10 @@
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
 #include "state/sys.h"
+#include "supervisor/memory.h"
 
 #define ROOM_PREFIX ".room-"
 #define PARTIAL_SUFFIX ".partial" /* as in metadata_copy.h */
-
 #define GONE_PREFIX ".gone-" /* one that is being removed */
 
 struct owner { /* of copies */
@@ -29,11 +29,8 @@ char *copies_path(const struct fleet *fleet, const char *run, const char *lane,
 	unsigned attempt)
 {
 	_cleanup_free_ char *folder = fleet_state_path(fleet, "metadata");
-	char *path = NULL;
 
-	if (asprintf(&path, "%s/%s-%s-%u", folder, run, lane, attempt) < 0)
-		return NULL;
-	return path;
+	return memory_text("%s/%s-%s-%u", folder, run, lane, attempt);
 }
 
 static int remove_one(
@@ -53,12 +50,10 @@ static bool remove_tree(const char *path, struct err *err)
  * its mark, what is left of it would look like a copy that is waited for. */
 static bool remove_copy(const char *path, struct err *err)
 {
-	_cleanup_free_ char *gone = NULL;
 	const char *name = strrchr(path, '/') + 1;
+	_cleanup_free_ char *gone = memory_text(
+		"%.*s" GONE_PREFIX "%s", (int)(name - path), path, name);
 
-	if (asprintf(&gone, "%.*s" GONE_PREFIX "%s", (int)(name - path), path,
-		    name) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
 	if (sys->renameat2(AT_FDCWD, path, AT_FDCWD, gone, 0) != 0)
 		return err_sys(err, ERR_STORAGE, errno, "renaming %s", path);
 	return atomic_sync_parent(gone, err) && remove_tree(gone, err);
@@ -66,10 +61,10 @@ static bool remove_copy(const char *path, struct err *err)
 
 static bool is_settled(const char *copy, time_t *ret_when)
 {
-	_cleanup_free_ char *mark = NULL;
+	_cleanup_free_ char *mark = memory_text("%s/settled", copy);
 	struct stat st;
 
-	if (asprintf(&mark, "%s/settled", copy) < 0 || stat(mark, &st) != 0)
+	if (stat(mark, &st) != 0)
 		return false;
 	*ret_when = st.st_mtime;
 	return true;
@@ -78,11 +73,9 @@ static bool is_settled(const char *copy, time_t *ret_when)
 /* Synced even if it is there: who wrote it may have been killed before. */
 static bool settle_one(const char *copy, struct err *err)
 {
-	_cleanup_free_ char *mark = NULL;
+	_cleanup_free_ char *mark = memory_text("%s/settled", copy);
 	time_t when;
 
-	if (asprintf(&mark, "%s/settled", copy) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
 	if (is_settled(copy, &when))
 		return atomic_sync_parent(mark, err);
 	return atomic_file_write(mark, "", 0, 0600, err);
@@ -109,10 +102,8 @@ static bool each_copy(
 		if (strcmp(entry->d_name, ".") == 0 ||
 			strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
-			ok = err_set(err, ERR_BUG, "out of memory");
-		else
-			ok = fn(fleet, entry->d_name, path, arg, err);
+		path = memory_text("%s/%s", folder, entry->d_name);
+		ok = fn(fleet, entry->d_name, path, arg, err);
 	}
 	(void)closedir(dir);
 	return ok;
@@ -190,11 +181,8 @@ static char *room_path(
 	const struct fleet *fleet, const char *run, const char *lane)
 {
 	_cleanup_free_ char *folder = fleet_state_path(fleet, "metadata");
-	char *path = NULL;
 
-	if (asprintf(&path, "%s/" ROOM_PREFIX "%s-%s", folder, run, lane) < 0)
-		return NULL;
-	return path;
+	return memory_text("%s/" ROOM_PREFIX "%s-%s", folder, run, lane);
 }
 
 /* It need not survive a loss of power: then there is only less certainty. */
@@ -243,8 +231,7 @@ bool copies_reserve(const struct fleet *fleet, const char *run,
 	_cleanup_free_ char *path = room_path(fleet, run, lane);
 
 	drop_others_room(fleet, run);
-	return path ? fill_room(path, bytes, err)
-		    : err_set(err, ERR_BUG, "out of memory");
+	return fill_room(path, bytes, err);
 }
 
 bool copies_give_room(const struct fleet *fleet, const char *run,
@@ -252,8 +239,6 @@ bool copies_give_room(const struct fleet *fleet, const char *run,
 {
 	_cleanup_free_ char *path = room_path(fleet, run, lane);
 
-	if (!path)
-		return err_set(err, ERR_BUG, "out of memory");
 	return sys->unlinkat(AT_FDCWD, path, 0) == 0 || errno == ENOENT ||
 	       err_sys(err, ERR_STORAGE, errno, "removing %s", path);
 }
@@ -287,7 +272,7 @@ static bool find_unsettled(const struct fleet *fleet, const char *name,
 	if (name[0] == '.' || is_partial(name, &len))
 		return true;
 	if (!*ret_name && !is_settled(path, &settled))
-		*ret_name = strdup(name);
+		*ret_name = memory_must(strdup(name));
 	return true;
 }
 

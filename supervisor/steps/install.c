@@ -3,13 +3,16 @@
  *
  * Hashing and unpacking run in a child; swapping a link is a moment.
  */
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/install/artifact.h"
+#include "supervisor/memory.h"
 #include "supervisor/steps/steps.h"
 
 enum {
@@ -27,12 +30,22 @@ static int tell(int fd, bool ok, const struct err *err)
 	return json_dumpfd(json, fd, JSON_COMPACT);
 }
 
+/* It ended without a word: by memory.h, by libarchive (exit status 1), or by
+ * the kernel.  A crash is none of these. */
+static bool had_no_memory(int status)
+{
+	return WIFEXITED(status) || WTERMSIG(status) == SIGKILL;
+}
+
 /* True if the child says that it went well. */
 static bool told(const struct child_end *end, struct err *err)
 {
 	_cleanup_json_ json_t *json = json_loads(end->output, 0, NULL);
 	const char *msg = json_string_value(json_object_get(json, "msg"));
 
+	if (!end->timed_out && !json && had_no_memory(end->status))
+		return err_set(err, ERR_MEMORY,
+			"the child that did it was killed or out of memory");
 	if (end->timed_out || !json)
 		return err_set(err, ERR_STEP,
 			"the child that did it %s: %.200s",
@@ -73,7 +86,7 @@ static int check_delivered(void *arg, int fd)
 
 	if (ok && asprintf(&path, "%s/versions/%s", fleet->install_root,
 			  fleet->version) < 0)
-		ok = err_set(&err, ERR_BUG, "out of memory");
+		ok = err_set(&err, ERR_MEMORY, "out of memory");
 	/* who gave it its name may have been killed before the sync */
 	return tell(fd, ok && atomic_sync_parent(path, &err), &err);
 }
@@ -138,9 +151,8 @@ bool see_adopted(struct step_run *run, struct err *err)
 
 	if (!link_read(link, &seen, err))
 		return false;
-	if (asprintf(&kept, "%s/versions/%s/bin/%s", link->root, link_from(run),
-		    link->name) < 0)
-		return err_set(err, ERR_BUG, "out of memory");
+	kept = memory_text("%s/versions/%s/bin/%s", link->root, link_from(run),
+		link->name);
 	if ((seen.kind == LINK_VERSION || seen.kind == LINK_HOLD) &&
 		access(kept, X_OK) == 0) {
 		if (!link_stays(run, err))

@@ -15,6 +15,7 @@
 #include "state/sys.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/install/artifact.h"
+#include "supervisor/memory.h"
 #include "supervisor/steps/steps.h"
 
 enum {
@@ -235,13 +236,10 @@ bool do_stop(struct step_run *run, struct err *err)
 static bool is_version(
 	const struct step_run *run, const struct process_seen *seen)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = memory_text("%s/versions/%s/bin/mongosync",
+		run->env->fleet->install_root, step_param(run, "version"));
 	struct stat st;
 
-	if (asprintf(&path, "%s/versions/%s/bin/mongosync",
-		    run->env->fleet->install_root,
-		    step_param(run, "version")) < 0)
-		return false;
 	return stat(path, &st) == 0 && st.st_dev == seen->exe_dev &&
 	       st.st_ino == seen->exe_ino;
 }
