@@ -153,12 +153,29 @@ bool do_claim(struct step_run *run, struct err *err)
 	return true;
 }
 
+/* When the host goes down in the middle of the release there is something to
+ * do again, and some claims are gone: by ourselves. */
+static bool claimed_again(struct step_run *run, struct err *err)
+{
+	_cleanup_free_ struct claim_thing *lane = NULL;
+	struct claim claim;
+
+	if (!run_course_began(&run->lane->forward, "release") &&
+		!run_course_began(&run->lane->back, "release"))
+		return false;
+	lane = things_of_lane(run);
+	our_claim(run, &claim);
+	return lane && claim_create(run->env->fleet->install_root,
+			       claim_name(run->target), &claim, lane, err);
+}
+
 bool claimed(struct step_run *run)
 {
 	struct err err = {0};
 
 	if (claim_check(run->env->fleet->install_root, claim_name(run->target),
-		    run->env->state->run, &err))
+		    run->env->state->run, &err) ||
+		(err.code == ERR_MISSING && claimed_again(run, &err)))
 		return true;
 	if (err.code == ERR_MISSING)
 		(void)err_set(&err, ERR_DECIDE,

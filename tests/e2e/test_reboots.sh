@@ -12,7 +12,7 @@ reboot() {
 }
 
 # Nothing comes up by itself: we start it, at whatever step we were.
-for point in "answer start" "before resume" "answer resume" "before release"; do
+for point in "answer start" "before resume" "answer resume" "before release" "after release"; do
 	(
 		simple_world light 2
 		die_at "$point"

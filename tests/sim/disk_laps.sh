@@ -46,6 +46,10 @@ host_dies() {
 }
 
 # Where no run is under way people start their syncs after a reboot.
+is_under_way() { # a torn last line may follow
+	[ -s "$W/state/test/run.journal" ] && ! grep -aq '"kind":"end"' "$W/state/test/run.journal"
+}
+
 people_start() {
 	local name
 	for name in "${NAMES[@]}"; do launch "$name"; done
@@ -94,7 +98,7 @@ killed() { # index of UNSYNCED: runs until it dies there
 }
 
 lap() { # operation, host (same|other), killed before (index), disk or ""
-	local at=$1 host=$2 killed=$3 number=$4 ended=false count what
+	local at=$1 host=$2 killed=$3 number=$4 count what
 	prepared_world
 	if [ "$killed" != 0 ]; then
 		killed "$killed"
@@ -103,7 +107,6 @@ lap() { # operation, host (same|other), killed before (index), disk or ""
 	fi
 	recorded "$at"
 	[ "$CODE" = 137 ] || [ "$CODE" = 0 ] || fail "exit $CODE before operation $at"
-	[ "$CODE" = 137 ] || ended=true
 	end_recorded
 	[ "$host" = other ] || host_dies
 	"$STATES" list "$W/trace" >"$W/disks"
@@ -112,9 +115,7 @@ lap() { # operation, host (same|other), killed before (index), disk or ""
 	what=$(sed -n "$((number + 1))s/[0-9]* //p" "$W/disks")
 	"$STATES" write "$W/trace" "$number" "$W/left/state" "$W/left/root" "$W/left/bin"
 	put_state "$host"
-	if [ "$host" = same ] && { $ended || [ ! -e "$W/state/test/run.journal" ]; }; then
-		people_start
-	fi
+	[ "$host" = other ] || is_under_way || people_start
 	what="LAP=\"$1 $host $killed $number\" ($what, of $count)"
 	syncup run "$W/fleet.yaml"
 	expect_code 0 "$what"

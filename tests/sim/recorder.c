@@ -377,10 +377,13 @@ static int rec_fallocate(int fd, int mode, off_t off, off_t len)
 	if (!is_watched(fd, &st))
 		return rec.below->fallocate(fd, mode, off, len);
 	begin_operation();
-	if (!(mode & FALLOC_FL_KEEP_SIZE))
-		abort(); /* protocol 10: the model knows of no other */
+	if (mode & ~FALLOC_FL_KEEP_SIZE)
+		abort(); /* the model knows of no other */
 	rc = rec.below->fallocate(fd, mode, off, len);
-	if (rc == 0)
+	if (rc == 0 && mode == 0 && off + len > st.st_size)
+		put_line("truncate\t%lu\t%lu", (unsigned long)st.st_ino,
+			(unsigned long)(off + len));
+	else if (rc == 0)
 		put_line("reserve\t%lu", (unsigned long)st.st_ino);
 	return (int)end_operation(rc);
 }
