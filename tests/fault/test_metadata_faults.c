@@ -24,6 +24,7 @@ static const struct sample_item items[] = {
 struct world {
 	struct scratch scratch;
 	char copy[250], again[250], partial[270];
+	bool can_remove; /* the fault is over, and was not the removal's */
 };
 
 static bool save(const char *directory, struct err *err)
@@ -79,8 +80,13 @@ static const char *finish_save(struct world *world, bool ok)
 		return "there is no copy";
 	if (named && !read_back(world->copy, NULL))
 		return "a copy with its final name is not whole";
-	if (!ok && access(world->partial, F_OK) == 0)
+	if (!ok && world->can_remove && access(world->partial, F_OK) == 0)
 		return "half a copy keeps its room";
+	if (!named &&
+		(!save(world->copy, NULL) || !read_back(world->copy, NULL)))
+		return "what it left is in the way";
+	if (!ok && !named && access(world->partial, F_OK) == 0)
+		return "half a copy stays";
 	if (!save(world->again, NULL) || !read_back(world->again, NULL))
 		return "it cannot be done again";
 	return "";
@@ -141,6 +147,8 @@ static bool round_of(const struct scenario *scenario, const struct fault *fault,
 	ok = scenario->act(world.copy, &err);
 	fault_end();
 	open_after = scratch_count_entries("/proc/self/fd");
+	world.can_remove =
+		fault->times == 1 && strcmp(fault_last_call(), "unlinkat") != 0;
 	wrong = judge(scenario, fault, ok, &err);
 	if (!wrong[0] && fault_sync_was_retried())
 		wrong = "a failed sync was tried again";
