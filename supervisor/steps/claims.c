@@ -155,16 +155,30 @@ bool do_claim(struct step_run *run, struct err *err)
 
 bool claimed(struct step_run *run)
 {
+	const char *root = run->env->fleet->install_root;
+	const char *name = claim_name(run->target);
 	struct err err = {0};
+	struct claim claim;
 
-	if (claim_check(run->env->fleet->install_root, claim_name(run->target),
-		    run->env->state->run, &err))
+	if (claim_check(root, name, run->env->state->run, &err))
 		return true;
+	/* Our release was cut short, and a reboot left work: ours again. */
+	if (err.code == ERR_MISSING &&
+		run_course_began(run_lane_course(run->lane), "release")) {
+		_cleanup_free_ struct claim_thing *lane = things_of_lane(run);
+
+		our_claim(run, &claim);
+		err = (struct err){0};
+		if (!lane)
+			(void)err_set(&err, ERR_BUG, "out of memory");
+		else if (claim_create(root, name, &claim, lane, &err))
+			return true;
+	}
 	if (err.code == ERR_MISSING)
 		(void)err_set(&err, ERR_DECIDE,
 			"its claim is gone: somebody removed it from %s/"
 			".syncup/claims",
-			run->env->fleet->install_root);
+			root);
 	step_saw_err(run, &err);
 	return false;
 }
