@@ -171,17 +171,18 @@ static bool claimed_again(struct step_run *run, struct err *err)
 
 bool claimed(struct step_run *run)
 {
+	const char *root = run->env->fleet->install_root;
+	const char *name = claim_name(run->target);
 	struct err err = {0};
 
-	if (claim_check(run->env->fleet->install_root, claim_name(run->target),
-		    run->env->state->run, &err) ||
+	if (claim_check(root, name, run->env->state->run, &err) ||
 		(err.code == ERR_MISSING && claimed_again(run, &err)))
 		return true;
 	if (err.code == ERR_MISSING)
 		(void)err_set(&err, ERR_DECIDE,
 			"its claim is gone: somebody removed it from %s/"
 			".syncup/claims",
-			run->env->fleet->install_root);
+			root);
 	step_saw_err(run, &err);
 	return false;
 }

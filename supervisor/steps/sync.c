@@ -406,13 +406,23 @@ static void resumed(
 			progress->phase_text);
 }
 
+/* It stays PAUSED, but a reboot since its start must not leave it down. */
+static void not_ours(void *arg, const struct process_seen *seen)
+{
+	if (seen->view == PROCESS_GONE)
+		silent_resumed(arg, seen);
+	else
+		step_saw(arg, VIEW_REACHED,
+			"it was not paused by us and stays as it is");
+}
+
 bool see_resumed(struct step_run *run, struct err *err)
 {
-	if (!paused_by_us(run)) {
-		step_saw(run, VIEW_REACHED,
-			"it was not paused by us and stays as it is");
-		return true;
-	}
+	const struct target *target = run->target;
+
+	if (!paused_by_us(run))
+		return target->ops->observe(
+			run->env->base, &target->process, not_ours, run, err);
 	return ask_progress(run, resumed, err);
 }
 

@@ -12,7 +12,7 @@ reboot() {
 }
 
 # Nothing comes up by itself: we start it, at whatever step we were.
-for point in "answer start" "before resume" "answer resume" "before release" "after release"; do
+for point in "answer start" "before resume" "answer resume" "before release" "answer release" "after release"; do
 	(
 		simple_world light 2
 		die_at "$point"
@@ -23,6 +23,21 @@ for point in "answer start" "before resume" "answer resume" "before release" "af
 		expect_effects 1 '.event == "migrated"'
 	) || exit 1
 done
+
+# One that a person paused before we came to it is not ours to resume, but must not stay down.
+(
+	simple_world light 1
+	die_at "before deliver"
+	api shard0 pause '{}' >/dev/null
+	wait_state shard0 PAUSED
+	die_at "before settle"
+	reboot
+	syncup run "$W/fleet.yaml"
+	expect_code 0 "after a reboot of one that a person paused"
+	wait_state shard0 PAUSED
+	expect_version shard0 $TO
+	expect_effects 0 '.path? == "/api/v1/resume"'
+) || exit 1
 
 # The new version comes up by the link before we meant to start it: its migrated
 # metadata is not taken for what was saved.
