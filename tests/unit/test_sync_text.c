@@ -75,6 +75,16 @@ static void test_copy_hides_userinfo(void **state)
 		"http://h/ me@example.net");
 }
 
+/* There is nothing to hide, and what follows must not drown in stars. */
+static void test_copy_empty_userinfo(void **state)
+{
+	(void)state;
+	assert_string_equal(copied(64, "mongodb://@host/db, end"),
+		"mongodb://@host/db, end");
+	assert_string_equal(copied(64, "mongodb://u:p://@host end"),
+		"mongodb://***@host end");
+}
+
 static void test_copy_hides_userinfo_before_cutting(void **state)
 {
 	static const char uri[] = "mongodb://user:canary@host";
@@ -96,6 +106,7 @@ int main(void)
 		cmocka_unit_test(test_copy_cuts_between_characters),
 		cmocka_unit_test(test_copy_replaces_control_characters),
 		cmocka_unit_test(test_copy_hides_userinfo),
+		cmocka_unit_test(test_copy_empty_userinfo),
 		cmocka_unit_test(test_copy_hides_userinfo_before_cutting),
 	};
 
