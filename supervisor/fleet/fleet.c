@@ -85,10 +85,10 @@ static bool make_absolute(struct reading *reading, char **path,
 
 	if (!*path)
 		return true;
+	va_start(args, fmt);
+	(void)vsnprintf(key, sizeof(key), fmt, args);
+	va_end(args);
 	if (**path != '/') {
-		va_start(args, fmt);
-		(void)vsnprintf(key, sizeof(key), fmt, args);
-		va_end(args);
 		if (!may_be_relative || !reading->folder)
 			return yaml_text_refuse(&reading->yaml, err, key,
 				"must be an absolute path");
@@ -97,6 +97,12 @@ static bool make_absolute(struct reading *reading, char **path,
 		*path = joined;
 	}
 	normalise(*path);
+	/* The journal's fleet is read with the same limits: what becomes too
+	 * long here could not be continued. */
+	if (strlen(*path) > FLEET_PATH_MAX)
+		return yaml_text_refuse(&reading->yaml, err, key,
+			"must not have more than %u bytes, from / on",
+			FLEET_PATH_MAX);
 	return true;
 }
 
@@ -169,17 +175,17 @@ static bool finish_instance(
 	const struct fleet *fleet = reading->fleet;
 	struct fleet_instance *instance = &fleet->instance[index];
 
-	if (!make_absolute(reading, &instance->config, true, err,
-		    "instances[%u].config", index) ||
-		!make_absolute(reading, &instance->link, false, err,
-			"instances[%u].link", index))
-		return false;
 	if (!instance->link)
 		instance->link =
 			fleet->link ? text("%s", fleet->link)
 				    : text("%s/%s/current", fleet->install_root,
 					      instance->lane ? instance->lane
 							     : fleet->name);
+	if (!make_absolute(reading, &instance->config, true, err,
+		    "instances[%u].config", index) ||
+		!make_absolute(reading, &instance->link, false, err,
+			"instances[%u].link", index))
+		return false;
 	if (instance->command) {
 		end_list(&instance->command->start);
 		end_list(&instance->command->stop);
@@ -262,6 +268,15 @@ static bool read_fleet(const char *file, const char *folder, const char *data,
 	return true;
 }
 
+bool fleet_read(const char *file, const char *folder, const char *data,
+	size_t len, struct fleet **ret_fleet, struct err *err)
+{
+	if (!read_fleet(file, folder, data, len, true, ret_fleet, err))
+		return false;
+	(*ret_fleet)->file = text("%s", file);
+	return true;
+}
+
 bool fleet_load(const char *path, struct fleet **ret_fleet, struct err *err)
 {
 	_cleanup_free_ char *data = NULL, *folder = NULL, *real = NULL;
@@ -274,10 +289,7 @@ bool fleet_load(const char *path, struct fleet **ret_fleet, struct err *err)
 	real = realpath(folder, NULL);
 	if (!real)
 		return err_sys(err, ERR_CONFIG, errno, "fleet file: %s", path);
-	if (!read_fleet(path, real, data, len, true, ret_fleet, err))
-		return false;
-	(*ret_fleet)->file = text("%s", path);
-	return true;
+	return fleet_read(path, real, data, len, ret_fleet, err);
 }
 
 bool fleet_from_json(
