@@ -243,6 +243,7 @@ void lane_is_loose(struct lane_run *lane)
 void lane_turn(struct lane_run *lane, const char *why)
 {
 	(void)snprintf(lane->turn_why, sizeof(lane->turn_why), "%.299s", why);
+	err_mend_text(lane->turn_why); /* it may have been cut */
 	lane->phase = LANE_TURNING;
 	lane_drop_work(lane);
 	if (!lane->orphans)
@@ -277,6 +278,7 @@ void lane_halt(struct lane_run *lane, const struct work *work,
 		proving ? lane->turn_why : "",
 		proving ? "; the way back is closed: " : "",
 		work->run.kind->name, work->run.target->name, why);
+	err_mend_text(text); /* it may have been cut */
 	if (code == ERR_DECIDE && !proving)
 		(void)snprintf(decide, sizeof(decide), "%s@%s",
 			work->run.kind->name, work->run.target->name);

@@ -32,6 +32,7 @@ void step_saw(struct step_run *run, enum step_view view, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(work->detail, sizeof(work->detail), fmt, args);
 	va_end(args);
+	err_mend_text(work->detail); /* it may have been cut */
 	scrub_in_place(work->detail, sizeof(work->detail));
 	work->answered = true;
 	work_wake(work);

@@ -399,6 +399,7 @@ static void acted(struct work *work)
 	}
 	work->run.acted = false;
 	(void)snprintf(work->detail, sizeof(work->detail), "%.299s", err->msg);
+	err_mend_text(work->detail); /* it may have been cut */
 	switch (err->code) {
 	case ERR_STEP:
 		count_failure(work);
