@@ -190,6 +190,28 @@ static void test_scrub_in_place_cuts_cleanly(void **state)
 	assert_string_equal(full, "xxxxxxxx");
 }
 
+/* "p%a4ss" in a URI: what is left of the character must still be text. */
+static void test_scrub_half_a_character(void **state)
+{
+	json_t *json = json_pack("{s:s}", "a", "x \xc3\xa4ssss y");
+	char *clean;
+
+	(void)state;
+	scrub_add("\xa4ssss");
+	clean = scrub("x \xc3\xa4ssss y");
+	assert_string_equal(clean, "x *** y");
+	scrub_json(json);
+	assert_string_equal(
+		json_string_value(json_object_get(json, "a")), "x *** y");
+	json_decref(json);
+	free(clean);
+	scrub_forget();
+	scrub_add("ssss\xc3");
+	clean = scrub("x ssss\xc3\xa4 y");
+	assert_string_equal(clean, "x *** y");
+	free(clean);
+}
+
 static void test_scrub_json_in_depth(void **state)
 {
 	json_t *json = json_pack("{s:[s,{s:s,s:i,s:{s:s}}],s:i}", "list",
@@ -450,6 +472,7 @@ int main(void)
 		cmocka_unit_test_teardown(
 			test_scrub_add_ignores_short_text, forget),
 		cmocka_unit_test(test_scrub_in_place_cuts_cleanly),
+		cmocka_unit_test_teardown(test_scrub_half_a_character, forget),
 		cmocka_unit_test(test_scrub_json_in_depth),
 		cmocka_unit_test_teardown(
 			test_scrub_planted_password_never_survives, forget),
