@@ -241,18 +241,20 @@ static bool finish_fleet(struct reading *reading, struct err *err)
 	return fleet_check(fleet, &reading->yaml, err);
 }
 
-/* has_secrets_checked: see fleet_check_text(). */
+/* is_recorded: it is JSON, and what it was planned with is not judged anew. */
 static bool read_fleet(const char *file, const char *folder, const char *data,
-	size_t len, bool has_secrets_checked, struct fleet **ret_fleet,
-	struct err *err)
+	size_t len, bool is_recorded, struct fleet **ret_fleet, struct err *err)
 {
 	struct reading reading = {.folder = folder};
 	void *loaded = NULL;
 	bool ok;
 
-	if (!yaml_text_open(&reading.yaml, file, data, len, err))
+	ok = is_recorded
+		     ? yaml_text_open_json(&reading.yaml, file, data, len, err)
+		     : yaml_text_open(&reading.yaml, file, data, len, err);
+	if (!ok)
 		return false;
-	ok = fleet_check_text(&reading.yaml, has_secrets_checked, err) &&
+	ok = fleet_check_text(&reading.yaml, !is_recorded, err) &&
 	     yaml_load(&reading.yaml, &fleet_schema, CYAML_CFG_NO_ALIAS,
 		     &loaded, err);
 	if (ok) {
@@ -271,7 +273,7 @@ static bool read_fleet(const char *file, const char *folder, const char *data,
 bool fleet_read(const char *file, const char *folder, const char *data,
 	size_t len, struct fleet **ret_fleet, struct err *err)
 {
-	if (!read_fleet(file, folder, data, len, true, ret_fleet, err))
+	if (!read_fleet(file, folder, data, len, false, ret_fleet, err))
 		return false;
 	(*ret_fleet)->file = text("%s", file);
 	return true;
@@ -300,7 +302,7 @@ bool fleet_from_json(
 
 	if (!data)
 		return err_set(err, ERR_CONFIG, "recorded fleet: not JSON");
-	return read_fleet("recorded fleet", NULL, data, strlen(data), false,
+	return read_fleet("recorded fleet", NULL, data, strlen(data), true,
 		ret_fleet, err);
 }
 

@@ -473,6 +473,18 @@ static void test_fleet_load_refuses_what_becomes_too_long(void **state)
 	}
 }
 
+/* Brackets in strings: each path with some is in the JSON several times. */
+static void test_fleet_from_json_many_brackets(void **state)
+{
+	json_t *json = must_make_json(
+		HEAD "instances:\n- name: a\n  config: '[[[[[[[[[[[[[[[[[[[["
+		     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[/c'\n");
+
+	(void)state;
+	assert_round_trip(json);
+	json_decref(json);
+}
+
 static void test_fleet_difference_names_what_changed(void **state)
 {
 	json_t *was = must_make_json(
@@ -593,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_fleet_load_lanes_have_links_of_their_own),
 		cmocka_unit_test(test_fleet_load_refuses),
 		cmocka_unit_test(test_fleet_load_refuses_what_becomes_too_long),
+		cmocka_unit_test(test_fleet_from_json_many_brackets),
 		cmocka_unit_test(test_fleet_load_version_and_sha256),
 		cmocka_unit_test(
 			test_fleet_load_refuses_secrets_without_showing_them),
