@@ -199,18 +199,25 @@ static void fix_checksums(uint8_t *data, size_t size)
 			fix_checksum(data + at);
 }
 
-static void put_block(
-	FILE *out, char type, const char *name, unsigned mode, size_t size)
+struct member {
+	char type;
+	const char *name, *link;
+	unsigned mode;
+	size_t size;
+};
+
+static void put_block(FILE *out, const struct member *member)
 {
 	char header[BLOCK] = {0};
 
-	(void)snprintf(header, 100, "%s", name);
-	put_octal(header + 100, 8, mode);
+	(void)snprintf(header, 100, "%s", member->name);
+	put_octal(header + 100, 8, member->mode);
 	put_octal(header + 108, 8, 0);
 	put_octal(header + 116, 8, 0);
-	put_octal(header + 124, 12, (unsigned)size);
+	put_octal(header + 124, 12, (unsigned)member->size);
 	put_octal(header + 136, 12, 0);
-	header[156] = type;
+	header[156] = member->type;
+	(void)snprintf(header + 157, 100, "%s", member->link);
 	memcpy(header + 257, "ustar  ", 8);
 	fix_checksum((uint8_t *)header);
 	(void)fwrite(header, 1, BLOCK, out);
@@ -225,10 +232,17 @@ static void put_data(FILE *out, const char *data, size_t len)
 		(void)fwrite(zeros, 1, BLOCK - len % BLOCK, out);
 }
 
-/* A link's text is always told in a block of its own. */
+/* Where the header's field has no room for it. */
 static void put_long(FILE *out, char type, const char *text)
 {
-	put_block(out, type, "././@LongLink", 0, strlen(text) + 1);
+	const struct member member = {.type = type,
+		.name = "././@LongLink",
+		.link = "",
+		.size = strlen(text) + 1};
+
+	if (strlen(text) < 100)
+		return;
+	put_block(out, &member);
 	put_data(out, text, strlen(text) + 1);
 }
 
@@ -245,33 +259,26 @@ static char *next_part(char **line)
 
 static void put_member(FILE *out, char *line)
 {
-	const char *kind = next_part(&line), *path;
-	unsigned mode = 0755;
+	static const char kinds[] = "fdshc", types[] = "05213";
+	char kind = next_part(&line)[0];
+	const char *known = kind ? strchr(kinds, kind) : NULL;
+	struct member member = {.link = "", .mode = 0755};
 
-	if (kind[0] == 'f')
-		mode = (unsigned)strtoul(next_part(&line), NULL, 8) & 07777;
-	path = next_part(&line);
-	if (strlen(path) >= 100)
-		put_long(out, 'L', path);
-	switch (kind[0]) {
-	case 'f':
-		put_block(out, '0', path, mode, strlen(line));
-		put_data(out, line, strlen(line));
-		break;
-	case 'd':
-		put_block(out, '5', path, mode, 0);
-		break;
-	case 's':
-	case 'h':
-		put_long(out, 'K', line);
-		put_block(out, kind[0] == 's' ? '2' : '1', path, mode, 0);
-		break;
-	case 'c':
-		put_block(out, '3', path, mode, 0);
-		break;
-	default:
-		break;
-	}
+	if (!known)
+		return;
+	member.type = types[known - kinds];
+	if (kind == 'f')
+		member.mode =
+			(unsigned)strtoul(next_part(&line), NULL, 8) & 07777;
+	member.name = next_part(&line);
+	if (kind == 'f')
+		member.size = strlen(line);
+	else
+		member.link = line;
+	put_long(out, 'K', member.link);
+	put_long(out, 'L', member.name);
+	put_block(out, &member);
+	put_data(out, line, member.size);
 }
 
 static char *cook(char *recipe, size_t *ret_len)

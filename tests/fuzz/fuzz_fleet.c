@@ -58,6 +58,61 @@ static void check_fleet(const struct fleet *fleet)
 		check_instance(&fleet->instance[i]);
 }
 
+static bool is_same(const char *a, const char *b)
+{
+	return !a == !b && (!a || strcmp(a, b) == 0);
+}
+
+static void check_same_list(
+	const struct fleet_strings *a, const struct fleet_strings *b)
+{
+	FUZZ_CHECK(a->count == b->count);
+	for (unsigned i = 0; i < a->count; i++)
+		FUZZ_CHECK(is_same(a->item[i], b->item[i]));
+}
+
+static void check_same_instance(
+	const struct fleet_instance *a, const struct fleet_instance *b)
+{
+	FUZZ_CHECK(is_same(a->name, b->name) && is_same(a->config, b->config));
+	FUZZ_CHECK(is_same(a->lane, b->lane) && is_same(a->link, b->link));
+	FUZZ_CHECK(!a->spawn == !b->spawn);
+	if (a->spawn) {
+		check_same_list(&a->spawn->argv, &b->spawn->argv);
+		FUZZ_CHECK(is_same(a->spawn->directory, b->spawn->directory));
+		FUZZ_CHECK(is_same(a->spawn->environment_file,
+			b->spawn->environment_file));
+		FUZZ_CHECK(is_same(a->spawn->output, b->spawn->output));
+		FUZZ_CHECK(a->spawn->nofile == b->spawn->nofile);
+	} else {
+		check_same_list(&a->command->start, &b->command->start);
+		check_same_list(&a->command->stop, &b->command->stop);
+		check_same_list(&a->command->status, &b->command->status);
+	}
+}
+
+static void check_same(const struct fleet *a, const struct fleet *b)
+{
+	FUZZ_CHECK(is_same(a->name, b->name));
+	FUZZ_CHECK(is_same(a->procedure, b->procedure));
+	FUZZ_CHECK(is_same(a->version, b->version));
+	FUZZ_CHECK(is_same(a->artifact.file, b->artifact.file));
+	FUZZ_CHECK(is_same(a->artifact.sha256, b->artifact.sha256));
+	FUZZ_CHECK(is_same(a->install_root, b->install_root));
+	FUZZ_CHECK(is_same(a->state_dir, b->state_dir));
+	FUZZ_CHECK(is_same(a->link, b->link));
+	FUZZ_CHECK(a->on_failure == b->on_failure && a->pause == b->pause);
+	FUZZ_CHECK(a->lane_complete == b->lane_complete);
+	FUZZ_CHECK(a->lanes_at_once == b->lanes_at_once);
+	FUZZ_CHECK(a->keep_versions == b->keep_versions);
+	FUZZ_CHECK(a->keep_metadata_days == b->keep_metadata_days);
+	FUZZ_CHECK(
+		memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) == 0);
+	FUZZ_CHECK(a->instance_count == b->instance_count);
+	for (unsigned i = 0; i < a->instance_count; i++)
+		check_same_instance(&a->instance[i], &b->instance[i]);
+}
+
 /* parse(print(x)) == x. */
 static void check_read_back(const struct fleet *fleet)
 {
@@ -70,7 +125,7 @@ static void check_read_back(const struct fleet *fleet)
 		(void)fprintf(stderr, "%s\n", err.msg);
 		abort();
 	}
-	check_fleet(second);
+	check_same(fleet, second);
 	again = fleet_to_json(second);
 	FUZZ_CHECK(json_equal(json, again));
 	differs = fleet_difference(json, again);
