@@ -6,6 +6,50 @@
 
 #define WHOLE_MAX 1024 /* what is made before it is cut to err->msg */
 
+static bool is_between(unsigned char c, unsigned char least, unsigned char most)
+{
+	return c >= least && c <= most;
+}
+
+/* The length of the character at text, or 0: too long a spelling, half a
+ * surrogate pair and what is beyond U+10FFFF are no characters. */
+static size_t character_len(const char *text)
+{
+	unsigned char first = (unsigned char)text[0], least = 0x80, most = 0xbf;
+	size_t len = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+	if (first < 0x80)
+		return 1;
+	if (!is_between(first, 0xc2, 0xf4))
+		return 0;
+	if (first == 0xe0)
+		least = 0xa0;
+	else if (first == 0xed)
+		most = 0x9f;
+	else if (first == 0xf0)
+		least = 0x90;
+	else if (first == 0xf4)
+		most = 0x8f;
+	for (size_t i = 1; i < len; i++) {
+		if (!is_between((unsigned char)text[i], least, most))
+			return 0;
+		least = 0x80;
+		most = 0xbf;
+	}
+	return len;
+}
+
+void err_mend_text(char *text)
+{
+	while (*text) {
+		size_t len = character_len(text);
+
+		if (!len)
+			*text = '?';
+		text += len ? len : 1;
+	}
+}
+
 /* Cut where a character begins, so that what is shown stays valid UTF-8. */
 static void put_message(struct err *err, const char *text)
 {
@@ -21,6 +65,7 @@ static void put_message(struct err *err, const char *text)
 		err->msg[len] = '\0';
 	}
 	memcpy(err->msg, text, len);
+	err_mend_text(err->msg);
 }
 
 bool err_set(struct err *err, enum err_code code, const char *fmt, ...)

@@ -45,6 +45,13 @@ bool err_sys(struct err *err, enum err_code code, int sys, const char *fmt, ...)
 bool err_wrap(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * Makes text valid UTF-8, in place: of what is none, each byte becomes '?'.
+ * Other people's words and whatever was cut need it before they can be in the
+ * journal, which is JSON.  An err's msg is valid always.
+ */
+void err_mend_text(char *text);
+
 /* The exit code that stands for this error; 1 for what has none. */
 int err_exit_code(enum err_code code);
 

@@ -95,7 +95,9 @@ json_t *record_join(json_t *head, const json_t *body, struct err *err)
 		if (json_object_set(json, key, value) < 0)
 			break;
 	}
-	if (!json || json_object_size(json) != size) {
+	/* A body that its maker had no memory for: a record without its members
+	 * would make the journal unreadable. */
+	if (!json || !body || json_object_size(json) != size) {
 		(void)err_sys(err, ERR_MEMORY, ENOMEM, "making a record");
 		return NULL;
 	}

@@ -32,7 +32,7 @@ struct record {
 void record_done(struct record *record);
 uint32_t record_crc32c(uint32_t crc, const void *data, size_t len);
 /* Puts body's members behind head's, in their order.  Takes head, even NULL;
- * NULL if there is no memory, or (ERR_BUG) a member is in both. */
+ * NULL (ERR_BUG) if there is no memory, no body, or a member is in both. */
 json_t *record_join(json_t *head, const json_t *body, struct err *err);
 /* body's members follow seq, batch and kind; body is borrowed.  The line ends
  * in a newline; the caller frees it. */

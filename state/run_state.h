@@ -114,7 +114,7 @@ struct run_answer { /* an operator's answer to an exit 7 */
 };
 
 struct run_state {
-	char run[RUN_ID_MAX];
+	char run[RUN_ID_MAX + 1];
 	char boot[37]; /* of the supervisor that wrote last */
 	char syncup[32];
 	json_t *head; /* record 0, owned; holds the plan */

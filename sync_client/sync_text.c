@@ -71,7 +71,8 @@ void sync_text_copy(char *to, size_t size, const char *from)
 
 		if (text - start >= 3 && !memcmp(text - 3, "://", 3))
 			end = userinfo_end(text);
-		if (end) {
+		/* An empty one hides nothing, and has no end to go on from. */
+		if (end && end > text) {
 			put = USERINFO_SHOWN;
 			len = strlen(USERINFO_SHOWN);
 			taken = (size_t)(end - text);

@@ -65,10 +65,10 @@ static bool make_absolute(struct reading *reading, char **path,
 
 	if (!*path)
 		return true;
+	va_start(args, fmt);
+	(void)vsnprintf(key, sizeof(key), fmt, args);
+	va_end(args);
 	if (**path != '/') {
-		va_start(args, fmt);
-		(void)vsnprintf(key, sizeof(key), fmt, args);
-		va_end(args);
 		if (!may_be_relative || !reading->folder)
 			return yaml_text_refuse(&reading->yaml, err, key,
 				"must be an absolute path");
@@ -77,6 +77,12 @@ static bool make_absolute(struct reading *reading, char **path,
 		*path = joined;
 	}
 	normalise(*path);
+	/* The journal's fleet is read with the same limits: what becomes too
+	 * long here could not be continued. */
+	if (strlen(*path) > FLEET_PATH_MAX)
+		return yaml_text_refuse(&reading->yaml, err, key,
+			"must not have more than %u bytes, from / on",
+			FLEET_PATH_MAX);
 	return true;
 }
 
@@ -150,11 +156,6 @@ static bool finish_instance(
 	const struct fleet *fleet = reading->fleet;
 	struct fleet_instance *instance = &fleet->instance[index];
 
-	if (!make_absolute(reading, &instance->config, true, err,
-		    "instances[%u].config", index) ||
-		!make_absolute(reading, &instance->link, false, err,
-			"instances[%u].link", index))
-		return false;
 	if (!instance->link)
 		instance->link =
 			fleet->link ? memory_text("%s", fleet->link)
@@ -162,6 +163,11 @@ static bool finish_instance(
 					      fleet->install_root,
 					      instance->lane ? instance->lane
 							     : fleet->name);
+	if (!make_absolute(reading, &instance->config, true, err,
+		    "instances[%u].config", index) ||
+		!make_absolute(reading, &instance->link, false, err,
+			"instances[%u].link", index))
+		return false;
 	if (instance->command) {
 		end_list(&instance->command->start);
 		end_list(&instance->command->stop);
@@ -217,18 +223,20 @@ static bool finish_fleet(struct reading *reading, struct err *err)
 	return fleet_check(fleet, &reading->yaml, err);
 }
 
-/* has_secrets_checked: see fleet_check_text(). */
+/* is_recorded: it is JSON, and what it was planned with is not judged anew. */
 static bool read_fleet(const char *file, const char *folder, const char *data,
-	size_t len, bool has_secrets_checked, struct fleet **ret_fleet,
-	struct err *err)
+	size_t len, bool is_recorded, struct fleet **ret_fleet, struct err *err)
 {
 	struct reading reading = {.folder = folder};
 	void *loaded = NULL;
 	bool ok;
 
-	if (!yaml_text_open(&reading.yaml, file, data, len, err))
+	ok = is_recorded
+		     ? yaml_text_open_json(&reading.yaml, file, data, len, err)
+		     : yaml_text_open(&reading.yaml, file, data, len, err);
+	if (!ok)
 		return false;
-	ok = fleet_check_text(&reading.yaml, has_secrets_checked, err) &&
+	ok = fleet_check_text(&reading.yaml, !is_recorded, err) &&
 	     yaml_load(&reading.yaml, &fleet_schema, CYAML_CFG_NO_ALIAS,
 		     &loaded, err);
 	if (ok) {
@@ -250,6 +258,15 @@ static enum err_code code_of_reading(const struct err *why)
 	return why->code == ERR_MEMORY ? ERR_MEMORY : ERR_CONFIG;
 }
 
+bool fleet_read(const char *file, const char *folder, const char *data,
+	size_t len, struct fleet **ret_fleet, struct err *err)
+{
+	if (!read_fleet(file, folder, data, len, false, ret_fleet, err))
+		return false;
+	(*ret_fleet)->file = memory_text("%s", file);
+	return true;
+}
+
 bool fleet_load(const char *path, struct fleet **ret_fleet, struct err *err)
 {
 	_cleanup_free_ char *data = NULL, *folder = NULL, *real = NULL;
@@ -264,10 +281,7 @@ bool fleet_load(const char *path, struct fleet **ret_fleet, struct err *err)
 	if (!real)
 		return err_sys(err, errno == ENOMEM ? ERR_MEMORY : ERR_CONFIG,
 			errno, "fleet file: %s", path);
-	if (!read_fleet(path, real, data, len, true, ret_fleet, err))
-		return false;
-	(*ret_fleet)->file = memory_text("%s", path);
-	return true;
+	return fleet_read(path, real, data, len, ret_fleet, err);
 }
 
 bool fleet_from_json(
@@ -278,7 +292,7 @@ bool fleet_from_json(
 
 	if (!data)
 		return err_set(err, ERR_CONFIG, "recorded fleet: not JSON");
-	return read_fleet("recorded fleet", NULL, data, strlen(data), false,
+	return read_fleet("recorded fleet", NULL, data, strlen(data), true,
 		ret_fleet, err);
 }
 

@@ -112,6 +112,10 @@ struct fleet {
  * folder. */
 bool fleet_load(const char *path, struct fleet **ret_fleet,
 	struct err *err) WARN_UNUSED;
+/* The same for a text that is in memory already: file is its name in messages,
+ * folder (absolute) is where its relative paths begin. */
+bool fleet_read(const char *file, const char *folder, const char *data,
+	size_t len, struct fleet **ret_fleet, struct err *err) WARN_UNUSED;
 /* Defaults filled in, paths absolute; the same fleet gives the same JSON. */
 json_t *fleet_to_json(const struct fleet *fleet);
 bool fleet_from_json(const json_t *json, struct fleet **ret_fleet,

@@ -113,6 +113,15 @@ static bool check_spelling(struct yaml_text *yaml, struct err *err)
 	return true;
 }
 
+/* C0, DEL, and the C1 controls, which terminals obey as well. */
+static bool is_control(const char *text)
+{
+	unsigned char c = (unsigned char)text[0];
+
+	return c < ' ' || c == 0x7f ||
+	       (c == 0xc2 && (unsigned char)text[1] < 0xa0);
+}
+
 static bool check_uri(struct yaml_text *yaml, const char *key, const char *uri,
 	struct err *err)
 {
@@ -123,7 +132,7 @@ static bool check_uri(struct yaml_text *yaml, const char *key, const char *uri,
 		return yaml_text_refuse(yaml, err, key,
 			"must be a connection string, such as mongodb://host");
 	for (c = uri; *c; c++) {
-		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+		if (*c == ' ' || is_control(c))
 			return yaml_text_refuse(yaml, err, key,
 				"must not have blanks or control characters");
 	}
@@ -136,7 +145,7 @@ static bool check_text(struct yaml_text *yaml, const char *key,
 	const char *c;
 
 	for (c = text ? text : ""; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+		if (is_control(c))
 			return yaml_text_refuse(yaml, err, key,
 				"must not have control characters");
 	}
@@ -196,11 +205,28 @@ static void fill_config(struct instance_config *config, const struct keys *keys)
 	scrub_add_uri(keys->cluster1);
 }
 
-bool instance_config_load(
-	const char *path, struct instance_config *ret_config, struct err *err)
+bool instance_config_read(const char *file, const char *data, size_t len,
+	struct instance_config *ret_config, struct err *err)
 {
 	struct yaml_text yaml;
 	struct keys *keys = NULL;
+	bool ok;
+
+	memset(ret_config, 0, sizeof(*ret_config));
+	ok = yaml_text_open(&yaml, file, data, len, err);
+	if (ok) {
+		ok = read_keys(&yaml, &keys, err);
+		yaml_text_done(&yaml);
+	}
+	if (ok)
+		fill_config(ret_config, keys);
+	free_keys(keys);
+	return ok;
+}
+
+bool instance_config_load(
+	const char *path, struct instance_config *ret_config, struct err *err)
+{
 	struct err why = {0};
 	char *data = NULL;
 	size_t len;
@@ -211,14 +237,7 @@ bool instance_config_load(
 		return err_set(err,
 			why.code == ERR_MEMORY ? ERR_MEMORY : ERR_CONFIG,
 			"instance's config: %s", why.msg);
-	ok = yaml_text_open(&yaml, path, data, len, err);
-	if (ok) {
-		ok = read_keys(&yaml, &keys, err);
-		yaml_text_done(&yaml);
-	}
-	if (ok)
-		fill_config(ret_config, keys);
-	free_keys(keys);
+	ok = instance_config_read(path, data, len, ret_config, err);
 	wipe_free(data, len);
 	return ok;
 }

@@ -10,6 +10,7 @@
 #ifndef SUPERVISOR_FLEET_INSTANCE_H
 #define SUPERVISOR_FLEET_INSTANCE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "state/err.h"
@@ -27,6 +28,10 @@ struct instance_config {
 /* ERR_CONFIG "file:line: ..."; known secrets go to the scrubber. */
 bool instance_config_load(const char *path, struct instance_config *ret_config,
 	struct err *err) WARN_UNUSED;
+/* The same for a text that is in memory already; file is its name in messages.
+ */
+bool instance_config_read(const char *file, const char *data, size_t len,
+	struct instance_config *ret_config, struct err *err) WARN_UNUSED;
 void instance_config_done(struct instance_config *config);
 
 #endif

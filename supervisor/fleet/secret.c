@@ -319,6 +319,18 @@ static char *replace_marked(const char *text, size_t len, const char *marks)
 	return clean;
 }
 
+/* A secret that is not UTF-8 may spell part of a character: half of one must
+ * not be left, or the text could not be put into JSON. */
+static void widen_marks(const char *text, size_t len, char *marks)
+{
+	for (size_t i = 1; i < len; i++)
+		if (((unsigned char)text[i] & 0xc0) == 0x80 && marks[i - 1])
+			marks[i] = 1;
+	for (size_t i = len; i > 1; i--)
+		if (((unsigned char)text[i - 1] & 0xc0) == 0x80 && marks[i - 1])
+			marks[i - 2] = 1;
+}
+
 char *scrub(const char *text)
 {
 	size_t len = text ? strlen(text) : 0;
@@ -327,6 +339,7 @@ char *scrub(const char *text)
 	mark_known(text, len, marks);
 	secret_pattern_mark_uris(text, len, marks);
 	secret_pattern_mark_keys(text, len, marks);
+	widen_marks(text, len, marks);
 	return replace_marked(text, len, marks);
 }
 

@@ -105,6 +105,14 @@ static bool check_depth(
 bool yaml_text_open(struct yaml_text *yaml, const char *file, const char *text,
 	size_t len, struct err *err)
 {
+	memset(yaml, 0, sizeof(*yaml));
+	return check_depth(file, text, len, err) &&
+	       yaml_text_open_json(yaml, file, text, len, err);
+}
+
+bool yaml_text_open_json(struct yaml_text *yaml, const char *file,
+	const char *text, size_t len, struct err *err)
+{
 	yaml_parser_t parser;
 	bool ok;
 
@@ -112,8 +120,6 @@ bool yaml_text_open(struct yaml_text *yaml, const char *file, const char *text,
 	yaml->file = file;
 	yaml->text = text;
 	yaml->len = len;
-	if (!check_depth(file, text, len, err))
-		return false;
 	if (!yaml_parser_initialize(&parser))
 		return err_set(
 			err, ERR_MEMORY, "reading %s: out of memory", file);

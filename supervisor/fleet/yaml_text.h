@@ -27,6 +27,10 @@ struct yaml_text {
 /* ERR_CONFIG: no YAML, empty, or more than one document. */
 bool yaml_text_open(struct yaml_text *yaml, const char *file, const char *text,
 	size_t len, struct err *err) WARN_UNUSED;
+/* The same for what jansson printed: brackets that stand in its strings are not
+ * counted, because there may be more of them than there were in the file. */
+bool yaml_text_open_json(struct yaml_text *yaml, const char *file,
+	const char *text, size_t len, struct err *err) WARN_UNUSED;
 void yaml_text_done(struct yaml_text *yaml);
 
 /* NULL: there is none. */

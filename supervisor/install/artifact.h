@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #include "state/err.h"
+#include "sync_client/sync_version.h"
 
 #define ARTIFACT_BYTES_MAX (2ull << 30) /* unpacked, all files together */
 #define ARTIFACT_FILES_MAX 10000u
-#define VERSION_MAX 32 /* "1.13.0", and a pre-release part */
 
 struct artifact_info {
 	char sha256[65]; /* of the archive, lower-case hex */
@@ -59,7 +59,5 @@ bool artifact_check(const char *root, const char *version, const char *name,
  * takes the first N.N.N from stdout, then, if it exits 0, from stderr. */
 bool version_of_binary(const char *path, char ret_version[VERSION_MAX],
 	struct err *err) WARN_UNUSED;
-bool version_is_valid(const char *version); /* N.N.N with an optional -word */
-int version_compare(const char *a, const char *b); /* <0, 0, >0 */
 
 #endif

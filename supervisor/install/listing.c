@@ -17,15 +17,38 @@
 
 enum { BLOCK = 64 * 1024 };
 
+/* C0, DEL, and the second byte of the C1 controls, which terminals obey as
+ * well; what is left of such a one is no UTF-8, and err_set() mends that. */
+static bool is_control(const char *text, size_t at)
+{
+	unsigned char c = (unsigned char)text[at];
+
+	return iscntrl(c) || (at > 0 && (unsigned char)text[at - 1] == 0xc2 &&
+				     c >= 0x80 && c < 0xa0);
+}
+
 const char *listing_show(const char *member, char ret_shown[LISTING_SHOWN])
 {
 	size_t len = 0;
 
 	for (; len < LISTING_SHOWN - 4 && member[len]; len++)
-		ret_shown[len] =
-			iscntrl((unsigned char)member[len]) ? '?' : member[len];
+		ret_shown[len] = is_control(member, len) ? '?' : member[len];
 	(void)snprintf(ret_shown + len, 4, "%s", member[len] ? "..." : "");
 	return ret_shown;
+}
+
+#define WHY_MAX 200
+
+/* libarchive's own words, which may quote the archive or end in a newline. */
+static const char *why_of(struct archive *archive, char ret_why[WHY_MAX])
+{
+	const char *why = archive_error_string(archive);
+	size_t len = 0;
+
+	for (; why && len < WHY_MAX - 1 && why[len] && why[len] != '\n'; len++)
+		ret_why[len] = is_control(why, len) ? '?' : why[len];
+	ret_why[len] = '\0';
+	return len ? ret_why : "unknown error";
 }
 
 static bool refuse(struct err *err, const char *member, const char *why)
@@ -71,14 +94,14 @@ static bool normalise(
 
 static bool archive_failed(struct archive *archive, struct err *err)
 {
-	const char *why = archive_error_string(archive);
+	char why[WHY_MAX];
 
 	/* It has a text for everything else. */
-	if (archive_errno(archive) == ENOMEM || !why)
+	if (archive_errno(archive) == ENOMEM || !archive_error_string(archive))
 		return err_set(err, ERR_MEMORY,
 			"the archive cannot be read: out of memory");
-	return err_set(
-		err, ERR_CONFIG, "the archive cannot be read: %.200s", why);
+	return err_set(err, ERR_CONFIG, "the archive cannot be read: %s",
+		why_of(archive, why));
 }
 
 /* Not "all": some of libarchive's filters run programs.  One that is missing
@@ -164,9 +187,8 @@ bool listing_next(const struct listing *listing, struct archive *archive,
 static ssize_t read_data(
 	struct archive *archive, void *buf, const char *member, struct err *err)
 {
-	char shown[LISTING_SHOWN];
+	char shown[LISTING_SHOWN], why[WHY_MAX];
 	la_ssize_t got = archive_read_data(archive, buf, BLOCK);
-	const char *why;
 
 	if (got >= 0)
 		return (ssize_t)got;
@@ -174,10 +196,9 @@ static ssize_t read_data(
 		return err_set(err, ERR_MEMORY, "reading %s: out of memory",
 			       listing_show(member, shown)),
 		       -1;
-	why = archive_error_string(archive);
 	(void)err_set(err, ERR_CONFIG,
-		"the archive's member \"%s\" cannot be read: %.200s",
-		listing_show(member, shown), why ? why : "unknown error");
+		"the archive's member \"%s\" cannot be read: %s",
+		listing_show(member, shown), why_of(archive, why));
 	return -1;
 }
 

@@ -118,13 +118,23 @@ static bool unpack_entries(
 	return ok;
 }
 
+/* By this name or another: also through a link, which leads nowhere else. */
+static bool is_same_file(int dir, const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return fstatat(dir, one, &a, 0) == 0 &&
+	       fstatat(dir, other, &b, 0) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
 /* bin/<name> is the executable, wherever the archive keeps it. */
 static bool place_executable(
 	const struct unpack *unpack, int dir, struct err *err)
 {
 	const char *path =
 		unpack->listing->entry[unpack->listing->executable].path;
-	char place[NAME_MAX], hex[65];
+	char place[NAME_MAX], hex[65], shown[LISTING_SHOWN];
 	_cleanup_fd_ int fd = -1;
 
 	(void)snprintf(place, sizeof(place), "bin/%s", unpack->name);
@@ -133,6 +143,10 @@ static bool place_executable(
 			return false;
 		if (files_link(dir, path, dir, place, 0) < 0 && errno != EEXIST)
 			return failed(err, "making link", place);
+		if (!is_same_file(dir, path, place))
+			return err_set(err, ERR_CONFIG,
+				"the archive's %s is not its executable \"%s\"",
+				place, listing_show(path, shown));
 	}
 	fd = sys->openat(dir, place, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)

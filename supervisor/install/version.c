@@ -1,5 +1,5 @@
 /*
- * version.c - version numbers, and asking an executable for its own.
+ * version.c - asking an executable for its version.
  *
  * How mongosync prints its version is documented nowhere, so any text will do
  * that has three numbers in it.
@@ -15,62 +15,11 @@
 
 #include "supervisor/install/capture.h"
 
-enum { DEADLINE_MS = 5000, DIGITS_MAX = 6 };
+enum { DEADLINE_MS = 5000 };
 
 static bool is_word(char c)
 {
 	return isalnum((unsigned char)c) || c == '.' || c == '-';
-}
-
-/* The length of N.N.N at text, or 0. */
-static size_t numbers_len(const char *text)
-{
-	size_t at = 0;
-
-	for (int part = 0; part < 3; part++) {
-		size_t digits;
-
-		if (part > 0 && text[at++] != '.')
-			return 0;
-		digits = strspn(text + at, "0123456789");
-		if (digits == 0 || digits > DIGITS_MAX)
-			return 0;
-		at += digits;
-	}
-	return at;
-}
-
-bool version_is_valid(const char *version)
-{
-	size_t at = numbers_len(version);
-
-	if (at == 0 || strlen(version) >= VERSION_MAX)
-		return false;
-	if (version[at] == '\0')
-		return true;
-	if (version[at] != '-' || !isalnum((unsigned char)version[at + 1]))
-		return false;
-	while (version[++at])
-		if (!is_word(version[at]))
-			return false;
-	return true;
-}
-
-int version_compare(const char *a, const char *b)
-{
-	for (int part = 0; part < 3; part++) {
-		char *end_a, *end_b;
-		unsigned long number_a = strtoul(a, &end_a, 10);
-		unsigned long number_b = strtoul(b, &end_b, 10);
-
-		if (number_a != number_b)
-			return number_a < number_b ? -1 : 1;
-		a = *end_a == '.' ? end_a + 1 : end_a;
-		b = *end_b == '.' ? end_b + 1 : end_b;
-	}
-	if (*a == '\0' || *b == '\0') /* 1.2.0-rc1 comes before 1.2.0 */
-		return (*a == '\0') - (*b == '\0');
-	return strverscmp(a, b);
 }
 
 /* Not in "go1.21.3", "so.1.2.3" or "10.0.0.1", but in "v1.2.3". */
@@ -88,7 +37,7 @@ bool version_find(const char *text, char ret_version[VERSION_MAX])
 
 		if (!isdigit((unsigned char)*at) || !is_start(text, at))
 			continue;
-		len = numbers_len(at);
+		len = version_numbers_len(at);
 		if (len == 0 || isalnum((unsigned char)at[len]) ||
 			(at[len] == '.' && isalnum((unsigned char)at[len + 1])))
 			continue;

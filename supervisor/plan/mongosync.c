@@ -274,12 +274,14 @@ static bool was_gone(const struct run_step *stop)
 	return stop->intents || stop->status == RUN_DONE || stop->reopened;
 }
 
-/* Who has to run again: who was stopped, and who was to be paused, because it
- * may have ended by itself since.  One that runs is only looked at. */
+/* Who has to run again: who was stopped, who was to be paused, because it may
+ * have ended by itself since, and all when the link was held: who ended then
+ * could not come up again.  One that runs is only looked at. */
 static json_t *to_start(const struct run_lane *lane)
 {
 	const struct run_stage *stops =
 		run_course_stage(&lane->forward, "stop");
+	bool held = run_course_began(&lane->forward, "hold");
 	json_t *list = json_array();
 
 	for (unsigned i = 0; stops && i < stops->step_count; i++) {
@@ -287,7 +289,7 @@ static json_t *to_start(const struct run_lane *lane)
 		const struct run_step *pause =
 			run_course_step(&lane->forward, "pause", stop->target);
 
-		if (was_gone(stop) || (pause && has_intent(pause)))
+		if (held || was_gone(stop) || (pause && has_intent(pause)))
 			(void)json_array_append_new(
 				list, json_string(stop->target));
 	}

@@ -29,7 +29,8 @@ write_scripts() { # each notes its call; what is started writes its own pid
 			\$(readlink "$W/bin/mongosync")
 		LINK
 		then
-			echo "no licence for this version" >&2
+			# Latin-1, of an old program: it must not spoil the journal
+			printf 'Gr\\303\\274\\374e: no licence for this version\\n' >&2
 			exit 1
 		fi
 		setsid sh -c 'echo \$\$ >"$W/\$1.pid"; exec "$W/bin/mongosync" --config "$W/\$1.conf"' sh "\$1" \\

@@ -369,15 +369,21 @@ static bool write_member(struct world *world, unsigned index, struct err *err)
 	if (!take_port(world, &member->port, err) ||
 		!write_file(err, member->config, 0600,
 			"cluster0: \"%s\"\ncluster1: \"%s\"\nport: %u\n"
-			"logPath: \"%s/log\"\nacceptDisclaimer: true\n%s%s\n",
+			"logPath: \"%s/log/%s\"\nacceptDisclaimer: "
+			"true\n%s%s\n",
 			world->cluster[0], world->cluster[1], member->port,
-			world->dir, world->setup.members > 1 ? "id: " : "",
+			world->dir, member->name,
+			world->setup.members > 1 ? "id: " : "",
 			world->setup.members > 1 ? member->name : ""))
 		return false;
 	for (unsigned i = 0;
 		world->setup.members > 1 && i < world->setup.members; i++)
 		(void)snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids),
 			"%s\"shard%u\"", i ? "," : ", \"instances\": [", i);
+	(void)snprintf(file, sizeof(file), "log/shard%u", index);
+	if (mkdir(world_path(world, file), 0700) != 0)
+		return err_sys(
+			err, ERR_BUG, errno, "making %s/%s", world->dir, file);
 	(void)snprintf(
 		settings, sizeof(settings), "%s.refsync", member->config);
 	return write_file(err, settings, 0600,

@@ -2,6 +2,7 @@
 
 #include "install_world.h"
 
+#include <libgen.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -204,6 +205,15 @@ static void escape_sequence(struct archive *archive)
 	tgz_file(archive, "x/../\033[2Jgone", 0644, "");
 }
 
+/* The same in two bytes, which terminals obey as well. */
+static void c1_control(struct archive *archive)
+{
+	tgz_file(archive,
+		"x/../\xc2\x9b"
+		"2Jgone",
+		0644, "");
+}
+
 static const struct {
 	const char *name;
 	void (*add)(struct archive *archive);
@@ -227,6 +237,7 @@ static const struct {
 	{"many members", many_members, "more than 10000 members"},
 	{"deep", deep, "has too long a path"},
 	{"escape sequence", escape_sequence, "x/../?[2Jgone"},
+	{"C1 control", c1_control, "x/../??2Jgone"},
 };
 
 static void make_hostile(const char *path, size_t which)
@@ -339,6 +350,21 @@ static void test_artifact_inspect_truncated(void **state)
 		assert_int_equal(world->err.code, ERR_CONFIG);
 		assert_non_null(strstr(world->err.msg, "release.tgz"));
 	}
+}
+
+/* libarchive's own sentence ends in a newline here. */
+static void test_artifact_inspect_says_one_line(void **state)
+{
+	struct world *world = *state;
+	char here[] = __FILE__;
+	struct artifact_info info;
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path),
+		"%s/../fuzz/corpus/archive/zip-wrong-size", dirname(here));
+	assert_false(inspect(world, path, &info));
+	assert_non_null(strstr(world->err.msg, "wrong size"));
+	assert_null(strchr(world->err.msg, '\n'));
 }
 
 static void test_artifact_inspect_not_an_archive(void **state)
@@ -520,6 +546,7 @@ int main(void)
 		TEST(test_artifact_inspect_a_release),
 		TEST(test_artifact_inspect_other_sha256),
 		TEST(test_artifact_refuses_hostile_archives),
+		TEST(test_artifact_inspect_says_one_line),
 		TEST(test_artifact_inspect_a_bomb),
 		TEST(test_artifact_inspect_truncated),
 		TEST(test_artifact_inspect_not_an_archive),

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Last: it needs three of the headers above. */
@@ -100,10 +101,69 @@ static void test_err_null_is_allowed(void **state)
 	assert_false(err_wrap(NULL, "x"));
 }
 
+static void test_err_mend_text_leaves_characters(void **state)
+{
+	static const char *const texts[] = {"", "plain",
+		"\xc3\xa4 \xe2\x82\xac", "\xf0\x9f\x98\x80",
+		"\xed\x9f\xbf\xee\x80\x80", "\xf4\x8f\xbf\xbf"};
+	char text[40];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		(void)snprintf(text, sizeof(text), "%s", texts[i]);
+		err_mend_text(text);
+		assert_string_equal(text, texts[i]);
+	}
+}
+
+static void test_err_mend_text_of_odd_bytes(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"Gr\xfc\xdf"
+		 "e",
+			"Gr??e"},
+		{"cut \xe2\x82", "cut ??"},
+		{"\xc3", "?"},
+		{"\x80z", "?z"},
+		{"\xc0\xaf", "??"}, /* too long a spelling of '/' */
+		{"\xe0\x80\xaf", "???"},
+		{"\xf0\x80\x80\xaf", "????"},
+		{"\xed\xa0\x80", "???"}, /* half a pair */
+		{"\xf4\x90\x80\x80", "????"},
+		{"\xf5\xff", "??"},
+		{"\xe2\x82\xc3\xa4", "??\xc3\xa4"},
+	};
+	char text[40];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		(void)snprintf(text, sizeof(text), "%s", pairs[i][0]);
+		err_mend_text(text);
+		assert_string_equal(text, pairs[i][1]);
+	}
+}
+
+/* A message may become part of a record, which is JSON. */
+static void test_err_message_is_always_utf8(void **state)
+{
+	struct err err;
+
+	(void)state;
+	(void)err_set(&err, ERR_STEP, "it said \"%s\"", "Gr\xfc\xdf");
+	assert_string_equal(err.msg, "it said \"Gr??\"");
+	(void)err_wrap(&err, "\xff");
+	assert_string_equal(err.msg, "?: it said \"Gr??\"");
+	(void)err_sys(&err, ERR_STEP, ENOENT, "\x80");
+	assert_string_equal(err.msg, "?: No such file or directory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_err_set_fills_code_and_message),
+		cmocka_unit_test(test_err_mend_text_leaves_characters),
+		cmocka_unit_test(test_err_mend_text_of_odd_bytes),
+		cmocka_unit_test(test_err_message_is_always_utf8),
 		cmocka_unit_test(test_err_set_own_message_as_argument),
 		cmocka_unit_test(test_err_sys_appends_the_reason),
 		cmocka_unit_test(test_err_wrap_keeps_code_and_errno),

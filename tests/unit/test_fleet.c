@@ -434,6 +434,56 @@ static void test_fleet_from_json_refuses(void **state)
 	json_decref(json);
 }
 
+/* It would be frozen, and then nobody could read it to continue the run. */
+static void test_fleet_load_refuses_what_becomes_too_long(void **state)
+{
+	static const char *const texts[] = {
+		HEAD "instances: [{name: a, config: %s}]\n",
+		HEAD "state_dir: /%s\n" ONE,
+		HEAD ONE "link: /%s\n",
+	};
+	static const char *const says[] = {
+		"instances[0].config must not have more than 4000 bytes",
+		"instances[0].spawn.output must not have more than 4000 bytes",
+		NULL, /* the link itself is short enough */
+	};
+	char name[3995], text[5000];
+	struct fleet *fleet;
+	struct err err;
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		const char *hole = strstr(texts[i], "%s");
+
+		(void)snprintf(text, sizeof(text), "%.*s%s%s",
+			(int)(hole - texts[i]), texts[i], name, hole + 2);
+		if (!says[i]) {
+			json_t *json = must_make_json(text);
+
+			assert_round_trip(json);
+			json_decref(json);
+			continue;
+		}
+		assert_false(load(text, &fleet, &err));
+		if (!strstr(err.msg, says[i]))
+			fail_msg("%s", err.msg);
+	}
+}
+
+/* Brackets in strings: each path with some is in the JSON several times. */
+static void test_fleet_from_json_many_brackets(void **state)
+{
+	json_t *json = must_make_json(
+		HEAD "instances:\n- name: a\n  config: '[[[[[[[[[[[[[[[[[[[["
+		     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[/c'\n");
+
+	(void)state;
+	assert_round_trip(json);
+	json_decref(json);
+}
+
 static void test_fleet_difference_names_what_changed(void **state)
 {
 	json_t *was = must_make_json(
@@ -552,6 +602,8 @@ int main(void)
 		cmocka_unit_test(test_fleet_load_link_called_like_the_program),
 		cmocka_unit_test(test_fleet_load_lanes_have_links_of_their_own),
 		cmocka_unit_test(test_fleet_load_refuses),
+		cmocka_unit_test(test_fleet_load_refuses_what_becomes_too_long),
+		cmocka_unit_test(test_fleet_from_json_many_brackets),
 		cmocka_unit_test(test_fleet_load_version_and_sha256),
 		cmocka_unit_test(
 			test_fleet_load_refuses_secrets_without_showing_them),

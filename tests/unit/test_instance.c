@@ -133,6 +133,11 @@ static void test_instance_config_load_refuses_and_keeps_the_secret(void **state)
 		{URIS "id: [hunter2]\n",
 			"sync.yaml:3: id must be one single value"},
 		{URIS "id: \"a\\nhunter2\"\n", "sync.yaml:3: id must not"},
+		/* C1: terminals obey them, and YAML breaks lines at U+0085 */
+		{URIS "id: \"a\\x9bhunter2\"\n", "sync.yaml:3: id must not"},
+		{"cluster0: \"mongodb://u:hunter2\\x85@a\"\ncluster1: "
+		 "mongodb://b\n",
+			"sync.yaml:1: cluster0 must not have blanks"},
 		{URIS "logPath: {hunter2: 1}\n",
 			"sync.yaml:3: logPath must be one single value"},
 		{URIS "x: \"hunter2\n", "not YAML"},

@@ -123,6 +123,9 @@ static void test_journal_append_refused_record_leaves_it_alive(void **state)
 	assert_int_equal(err.code, ERR_BUG);
 	assert_false(journal_append(journal, "note", big, &err));
 	assert_int_equal(err.code, ERR_BUG);
+	/* what json_pack() makes of a text that is no UTF-8 */
+	assert_false(journal_append(journal, "note", NULL, &err));
+	assert_int_equal(err.code, ERR_BUG);
 	assert_false(journal_is_dirty(journal));
 	sample_append(journal, "note", 1);
 	assert_int_equal(seen.count, 2);

@@ -27,6 +27,24 @@ static void test_run_builds_lanes_stages_and_steps(void **state)
 	assert_int_equal(east(run, "pause", "b")->how, RUN_HOW_NONE);
 }
 
+static void test_run_keeps_the_longest_id_whole(void **state)
+{
+	char run[RUN_ID_MAX + 1];
+	struct run_state folded = {0};
+	struct record record = {0};
+	struct err err = {0};
+
+	(void)state;
+	memset(run, 'r', RUN_ID_MAX);
+	run[RUN_ID_MAX] = '\0';
+	record.json = made_up_json(json_pack(
+		"{s:s, s:s, s:{}}", "kind", "run", "run", run, "plan"));
+	assert_true(run_state_apply(&folded, &record, &err));
+	assert_string_equal(folded.run, run);
+	run_state_done(&folded);
+	record_done(&record);
+}
+
 static void test_run_twice_is_refused(void **state)
 {
 	assert_refused(*state, "run", json_pack("{s:s}", "run", "again"),
@@ -340,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_RUN(test_run_builds_lanes_stages_and_steps),
 		IN_RUN(test_run_twice_is_refused),
+		cmocka_unit_test(test_run_keeps_the_longest_id_whole),
 		cmocka_unit_test(test_run_must_come_first),
 		cmocka_unit_test(test_run_with_a_broken_plan_is_refused),
 		cmocka_unit_test(

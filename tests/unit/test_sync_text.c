@@ -117,6 +117,16 @@ static void test_copy_hides_userinfo(void **state)
 		"http://h/ me@example.net");
 }
 
+/* There is nothing to hide, and what follows must not drown in stars. */
+static void test_copy_empty_userinfo(void **state)
+{
+	(void)state;
+	assert_string_equal(copied(64, "mongodb://@host/db, end"),
+		"mongodb://@host/db, end");
+	assert_string_equal(copied(64, "mongodb://u:p://@host end"),
+		"mongodb://***@host end");
+}
+
 static void test_copy_hides_userinfo_before_cutting(void **state)
 {
 	static const char uri[] = "mongodb://user:canary@host";
@@ -140,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_copy_replaces_what_is_no_utf8),
 		cmocka_unit_test(test_clean_what_was_cut_anywhere),
 		cmocka_unit_test(test_copy_hides_userinfo),
+		cmocka_unit_test(test_copy_empty_userinfo),
 		cmocka_unit_test(test_copy_hides_userinfo_before_cutting),
 	};
 

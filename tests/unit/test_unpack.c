@@ -85,6 +85,43 @@ static void test_artifact_unpack_places_the_executable(void **state)
 		"mongosync 0755 e44fd919\n");
 }
 
+/* What has the executable's place, but is something else. */
+static void test_artifact_unpack_place_is_taken(void **state)
+{
+	struct world *world = *state;
+	const char *path = world_path(world, "taken.tgz");
+	const char *versions = world_path(world, "opt/versions");
+
+	for (int how = 0; how < 4; how++) {
+		struct archive *archive = tgz_open(path);
+		bool ok;
+
+		tgz_file(archive, "other/mongosync", 0755, "x");
+		tgz_file(archive, "third", 0755, "y");
+		if (how == 0)
+			tgz_file(archive, "bin/mongosync", 0644, "x");
+		else if (how == 1)
+			tgz_symlink(archive, "bin/mongosync", "../third");
+		else if (how == 2)
+			tgz_dir(archive, "bin/mongosync", 0755);
+		else /* another name for it */
+			tgz_symlink(
+				archive, "bin/mongosync", "../other/mongosync");
+		tgz_close(archive);
+		memset(&world->err, 0, sizeof(world->err));
+		ok = artifact_unpack(path, NULL, NULL, "mongosync", world->root,
+			"1.13.0", &world->err);
+		assert_int_equal(ok, how == 3);
+		if (ok)
+			continue;
+		assert_int_equal(world->err.code, ERR_CONFIG);
+		assert_non_null(strstr(world->err.msg,
+			"the archive's bin/mongosync is not its executable "
+			"\"other/mongosync\""));
+		assert_int_equal(scratch_count_entries(versions), 0);
+	}
+}
+
 static void test_artifact_unpack_hard_link_as_executable(void **state)
 {
 	struct world *world = *state;
@@ -439,6 +476,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(test_artifact_unpack_a_release),
 		TEST(test_artifact_unpack_places_the_executable),
+		TEST(test_artifact_unpack_place_is_taken),
 		TEST(test_artifact_unpack_hard_link_as_executable),
 		TEST(test_artifact_unpack_names_that_are_not_utf8),
 		TEST(test_artifact_unpack_utf8_names_in_pax_headers),
