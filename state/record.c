@@ -95,9 +95,12 @@ json_t *record_join(json_t *head, const json_t *body, struct err *err)
 		if (json_object_set(json, key, value) < 0)
 			break;
 	}
-	/* A body that its maker had no memory for: a record without its members
-	 * would make the journal unreadable. */
-	if (!json || !body || json_object_size(json) != size) {
+	/* Without its members it would make the journal unreadable. */
+	if (!body) {
+		(void)err_set(err, ERR_BUG, "making a record: it has no body");
+		return NULL;
+	}
+	if (!json || json_object_size(json) != size) {
 		(void)err_sys(err, ERR_MEMORY, ENOMEM, "making a record");
 		return NULL;
 	}

@@ -36,6 +36,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* ---- the journal that a recipe makes ---- */
 
 struct making {
+	char *text; /* what out is written into */
+	size_t len;
 	FILE *out;
 	uint64_t seq, batch;
 };
@@ -124,10 +126,10 @@ static void put_fixed(struct making *making, const char *line, size_t len)
 
 static char *make(const char *recipe, size_t size, size_t *ret_len)
 {
-	char *text = NULL;
-	struct making making = {.out = open_memstream(&text, ret_len)};
+	struct making making = {0};
 	const char *end = recipe + size;
 
+	making.out = open_memstream(&making.text, &making.len);
 	FUZZ_CHECK(making.out);
 	while (recipe < end) {
 		const char *stop = memchr(recipe, '\n', (size_t)(end - recipe));
@@ -149,7 +151,8 @@ static char *make(const char *recipe, size_t size, size_t *ret_len)
 		recipe += len + (stop != NULL);
 	}
 	FUZZ_CHECK(fclose(making.out) == 0);
-	return text;
+	*ret_len = making.len;
+	return making.text;
 }
 
 /* ---- folds as text, to compare them ---- */

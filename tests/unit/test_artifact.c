@@ -2,7 +2,6 @@
 
 #include "install_world.h"
 
-#include <libgen.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -356,12 +355,11 @@ static void test_artifact_inspect_truncated(void **state)
 static void test_artifact_inspect_says_one_line(void **state)
 {
 	struct world *world = *state;
-	char here[] = __FILE__;
 	struct artifact_info info;
 	char path[PATH_MAX];
 
 	(void)snprintf(path, sizeof(path),
-		"%s/../fuzz/corpus/archive/zip-wrong-size", dirname(here));
+		SOURCE_TOP "/tests/fuzz/corpus/archive/zip-wrong-size");
 	assert_false(inspect(world, path, &info));
 	assert_non_null(strstr(world->err.msg, "wrong size"));
 	assert_null(strchr(world->err.msg, '\n'));

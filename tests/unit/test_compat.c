@@ -5,17 +5,14 @@
 #include "sync_client/compat.h"
 
 #include <jansson.h>
-#include <libgen.h>
 
 #include "scratch.h"
 
-/* The tests' own place in the tree tells where the files are. */
 static char *shipped(const char *name)
 {
-	char here[] = __FILE__, *path;
+	char *path;
 
-	assert_true(asprintf(&path, "%s/../../deploy/compat/%s", dirname(here),
-			    name) > 0);
+	assert_true(asprintf(&path, SOURCE_TOP "/deploy/compat/%s", name) > 0);
 	return path;
 }
 
