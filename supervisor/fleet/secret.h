@@ -30,7 +30,8 @@ void scrub_forget(void); /* for tests and at the end */
 char *scrub(const char *text);
 void scrub_in_place(
 	char *text, size_t size); /* fixed buffers: may cut the end */
-void scrub_json(json_t *value); /* every string value in it, in depth */
+/* Every string in an object or an array, in depth. */
+void scrub_json(json_t *value);
 /* Would scrub() hide part of it even if no secret were known? */
 bool secret_shows(const char *text);
 

@@ -32,7 +32,7 @@ note() { printf '%s\n' "$*" | tee -a "$report"; }
 part() { # name, command...: its output is shown, and kept in $log
 	log=$BUILD/crash-$1.log
 	local begun=$SECONDS code=0
-	"${@:2}" 2>&1 | tee "$log" | grep -vE '^(ok |\[ )' || true
+	"${@:2}" 2>&1 | tee "$log" | grep -vE '^(ok |\[ )'
 	code=${PIPESTATUS[0]}
 	[ "$code" = 0 ] || bad=$((bad + 1))
 	note "$1: exit $code after $((SECONDS - begun)) s"
@@ -73,7 +73,7 @@ states_wrong=$((states_wrong + $(sed -nE 's/^disk_laps=.* wrong=([0-9]+).*/\1/p'
 
 fired=0 fired_wrong=0
 for test in faults install_faults metadata_faults; do
-	part "$test" "$BUILD/tests/fault/test_$test"
+	part "$test" env TMPDIR=/dev/shm "$BUILD/tests/fault/test_$test"
 	count=$(grep -oE '[0-9]+ calls failed' "$log" | cut -d' ' -f1 | paste -sd+ | bc)
 	fired=$((fired + ${count:-0}))
 	fired_wrong=$((fired_wrong + $(grep -cE '^\[  FAILED  \] [a-z]' "$log")))

@@ -13,10 +13,12 @@
 
 enum { LINES_MAX = 2000 };
 
-/* What a death may leave: the journal before the last continuation, temporary
- * files, a hold that nothing points to. */
+/* What a death may leave, and what is swept a day later: the journal before the
+ * last continuation, temporary files, a hold that nothing points to, the note of
+ * a link that is none any more. */
 static const char harmless[] =
-	"/(run\\.journal\\.prev|\\.[^/]*tmp-[0-9a-f]{8}|\\.hold-RUN(/.*)?)$";
+	"/(run\\.journal\\.prev|\\.[^/]*tmp-[0-9a-f]{8}|\\.hold-RUN(/.*)?|"
+	"links/[0-9a-f]{16})$";
 
 static const struct rule {
 	const char *pattern, *word;
