@@ -228,10 +228,8 @@ char *fleet_difference(const json_t *planned, const json_t *now)
 {
 	char *lines = NULL;
 	size_t size;
-	FILE *out = open_memstream(&lines, &size);
+	FILE *out = memory_must(open_memstream(&lines, &size));
 
-	if (!out)
-		memory_out();
 	differ(out, "", planned, now);
 	/* glibc's fclose() is content when it could not keep the text. */
 	if (fclose(out) != 0 || !lines)

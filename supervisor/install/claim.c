@@ -343,7 +343,7 @@ bool claim_find(const char *root, const char *name, int port, const char *but,
 static bool check_lane(const char *root, const struct claim_thing *lane,
 	const char *ours, const char *from, struct err *err)
 {
-	struct claim owner;
+	struct claim owner = {0};
 	struct search search = {
 		.things = lane, .but = ours, .nor = from, .ret_claim = &owner};
 
@@ -359,7 +359,7 @@ static bool create_locked(const char *root, const char *name,
 {
 	char path[PATH_MAX];
 	struct err why = {0};
-	struct claim owner;
+	struct claim owner = {0};
 
 	if (!claim_path(root, name, path, err))
 		return false;
@@ -396,7 +396,7 @@ static bool take_locked(const char *root, const char *name,
 	const struct claim *claim, const char *from, struct err *err)
 {
 	const struct claim_thing things[] = {{name, claim->port}, {NULL, 0}};
-	struct claim owner;
+	struct claim owner = {0};
 	struct search search = {
 		.things = things, .but = claim->run, .ret_claim = &owner};
 	char path[PATH_MAX];
@@ -435,7 +435,7 @@ bool claim_take_over(const char *root, const char *name,
 bool claim_check(
 	const char *root, const char *name, const char *run, struct err *err)
 {
-	struct claim owner;
+	struct claim owner = {0};
 
 	if (!claim_read(root, name, &owner, err))
 		return false;

@@ -297,7 +297,7 @@ static bool read_members(struct listing *listing, struct archive *archive,
 	struct archive_entry *entry, struct err *err)
 {
 	char member[LISTING_PATH_MAX];
-	bool is_end;
+	bool is_end = false;
 
 	while (next_header(archive, member, entry, &is_end, err)) {
 		struct listing_entry *new;

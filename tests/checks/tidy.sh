@@ -3,15 +3,13 @@
 # looks for, what not, and why not.
 #
 # A file is looked at again when what the preprocessor makes of it, the command
-# that compiles it, or one of the lists has changed: build/tidy remembers.  One
-# file per process: with several, version 14 looks for the va_start() of the
-# first in all of them.
+# that compiles it, or one of the lists has changed: build/tidy remembers.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/checks/commands.bash
 configure clang -DCMAKE_C_COMPILER=clang-14 -DSYNCUP_WERROR=ON || exit 1
 mkdir -p build/tidy
-lists=$(cat .clang-tidy tests/unit/.clang-tidy && clang-tidy-14 --version)
+lists=$(find . -path ./build -prune -o -name .clang-tidy -print | LC_ALL=C sort | xargs cat && clang-tidy-14 --version)
 export lists
 
 look() { # file, command, directory

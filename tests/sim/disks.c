@@ -276,6 +276,7 @@ static void renamed(struct disks *disks, const struct line *line)
 	struct entry *entry;
 	unsigned count;
 
+	assert(line->arg[2] && line->arg[3]);
 	entry = disks_entries(disks, from, NULL, &count);
 	for (unsigned i = 0; i < count; i++)
 		if (strcmp(entry[i].name, line->arg[2]) == 0)

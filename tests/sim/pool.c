@@ -1,6 +1,7 @@
 #include "tests/sim/pool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static bool start(const struct lap_place *place, struct job *job)
 {
 	int ends[2];
 
-	if (pipe(ends) != 0)
+	if (pipe2(ends, O_CLOEXEC) != 0)
 		return false;
 	(void)fflush(NULL);
 	job->pid = fork();

@@ -84,8 +84,8 @@ static bool copy_program(const char *from, const char *to, struct err *err)
 
 static _Noreturn void become(char *const argv[], const char *out)
 {
-	int null = open("/dev/null", O_RDONLY);
-	int log = open(out, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int log = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
 	(void)setsid();
 	(void)dup2(null, STDIN_FILENO);

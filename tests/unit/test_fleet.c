@@ -546,8 +546,8 @@ static void find_examples(const char *pattern, glob_t *ret_found)
 {
 	char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof(path), SOURCE_TOP "/deploy/examples/%s",
-		pattern);
+	(void)snprintf(
+		path, sizeof(path), SOURCE_TOP "/deploy/examples/%s", pattern);
 	assert_int_equal(glob(path, 0, NULL, ret_found), 0);
 }
 

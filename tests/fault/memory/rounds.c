@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <execinfo.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -159,7 +160,7 @@ static int play_apart(const struct subject *subject, struct tally *tally,
 	ssize_t got;
 	pid_t pid;
 
-	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	(void)fflush(NULL);
 	pid = fork();
 	assert_true(pid >= 0);

@@ -106,7 +106,8 @@ static bool ask(const void *where)
 		return false;
 	fired = true;
 	if (fired_file)
-		(void)close(open(fired_file, O_WRONLY | O_CREAT, 0600));
+		(void)close(
+			open(fired_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	return true;
 }
 
