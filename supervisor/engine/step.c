@@ -33,7 +33,6 @@ void step_saw(struct step_run *run, enum step_view view, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(work->detail, sizeof(work->detail), fmt, args);
 	va_end(args);
-	err_mend_text(work->detail); /* it may have been cut */
 	scrub_in_place(work->detail, sizeof(work->detail));
 	/* Cut anywhere, and foreign words: the journal takes only UTF-8. */
 	sync_text_clean(work->detail, sizeof(work->detail));
