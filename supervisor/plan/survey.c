@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
@@ -297,10 +298,18 @@ static void inspected(void *arg, const struct child_end *end)
 		(unsigned)json_integer_value(json_object_get(json, "files"));
 	if (error)
 		(void)err_set(&survey->artifact_err, ERR_CONFIG, "%s", error);
+	else if (end->timed_out)
+		(void)err_set(&survey->artifact_err, ERR_CONFIG,
+			"reading %s took too long",
+			survey->fleet->artifact.file);
+	else if (WIFSIGNALED(end->status)) /* libarchive is not all ours */
+		(void)err_set(&survey->artifact_err, ERR_CONFIG,
+			"reading %s: who reads it was ended by signal %d (%s)",
+			survey->fleet->artifact.file, WTERMSIG(end->status),
+			strsignal(WTERMSIG(end->status)));
 	else if (!json)
 		(void)err_set(&survey->artifact_err, ERR_CONFIG,
-			"reading %s %s", survey->fleet->artifact.file,
-			end->timed_out ? "took too long" : "failed");
+			"reading %s failed", survey->fleet->artifact.file);
 	answered(ask);
 }
 

@@ -74,7 +74,7 @@ run_broken() { # place skip on
 	9) [[ $1 == libarchive* && $3 = 1 ]] || fail "exit 9: $what" ;;
 	*) fail "exit $CODE: $what" ;;
 	esac
-	[ "$CODE" = 0 ] || grep -qi -e memory -e libarchive -e decompression "$W/out.syncup.err" ||
+	[ "$CODE" = 0 ] || grep -qi -e memory -e libarchive -e decompression -e 'ended by signal' "$W/out.syncup.err" ||
 		fail "it does not say why: $what"
 	[ ! -e "$W/state/test/run.journal" ] || "$PLAIN" journal verify "$W/fleet.yaml" >"$W/out.verify" 2>&1 ||
 		fail "the journal does not verify: $what"
