@@ -14,8 +14,8 @@
 enum { LINES_MAX = 2000 };
 
 /* What a death may leave, and what is swept a day later: the journal before the
- * last continuation, temporary files, a hold that nothing points to, the note of
- * a link that is none any more. */
+ * last continuation, temporary files, a hold that nothing points to, the note
+ * of a link that is none any more. */
 static const char harmless[] =
 	"/(run\\.journal\\.prev|\\.[^/]*tmp-[0-9a-f]{8}|\\.hold-RUN(/.*)?|"
 	"links/[0-9a-f]{16})$";
