@@ -24,7 +24,7 @@ elif [ "${FULL:-}" ]; then
 	disk_seconds=86400 faults=2000
 else
 	kills=(--every 1 --doubles 520 --seconds 1300) moments=(--laps 300 --seconds 420)
-	disk_seconds=240 faults=60
+	disk_seconds=150 faults=40
 fi
 [ -x "$DATABASE" ] || kills+=(--no-database)
 
