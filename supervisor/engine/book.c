@@ -142,31 +142,11 @@ static bool broke(struct book *book, struct err *err)
 	return false;
 }
 
-/* How many bytes from here are one character; 0: none. */
-static size_t character_len(const char *text)
-{
-	unsigned char first = (unsigned char)text[0];
-	size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-	_cleanup_json_ json_t *one = NULL;
-
-	/* jansson is the judge of overlong ones, surrogates and the like. */
-	if (strnlen(text, len) == len)
-		one = json_stringn(text, len);
-	return one ? len : 0;
-}
-
 json_t *book_text(const char *text)
 {
 	_cleanup_free_ char *clean = memory_must(strdup(text));
-	char *at = clean;
 
-	while (*at) {
-		size_t len = character_len(at);
-
-		if (!len)
-			*at = '?';
-		at += len ? len : 1;
-	}
+	err_mend_text(clean);
 	return json_string(clean);
 }
 
