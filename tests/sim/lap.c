@@ -150,13 +150,19 @@ static bool has_journal(const struct world *world)
 	return stat(world_path(world, "state/sim/run.journal"), &st) == 0;
 }
 
+static void wait_for_journal(const struct world *world, int64_t until)
+{
+	while (!has_journal(world) && sys_monotonic_ms() < until)
+		world_nap();
+}
+
 /* A sync process that ends by itself is ours to find only in a run. */
 static void kill_a_sync(const struct world *world, unsigned short state[3],
 	struct lap_result *result)
 {
 	pid_t pid = world_pid(world, random_below(state, world->setup.members));
 
-	if (!has_journal(world) || !pid || result->killed)
+	if (!has_journal(world) || !pid)
 		return;
 	result->killed += kill(pid, SIGKILL) == 0;
 }
@@ -176,8 +182,10 @@ static void die_at_random(
 		unsigned after = random_below(state, RANDOM_SPAN_MS);
 		bool group = random_below(state, 2);
 
-		if (kills_a_sync) {
-			wait_until(begun + random_below(state, after + 1));
+		if (kills_a_sync && !result->killed) {
+			wait_for_journal(world, begun + RANDOM_SPAN_MS);
+			wait_until(sys_monotonic_ms() +
+				   random_below(state, RANDOM_SPAN_MS / 2));
 			kill_a_sync(world, state, result);
 		}
 		wait_until(begun + after);
