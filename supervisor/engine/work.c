@@ -135,6 +135,11 @@ static void look(struct work *work)
 {
 	struct err err = {0};
 
+	/* To look may mean to sync what is found done. */
+	if (work->lane->engine->disk_failed) {
+		rest(work);
+		return;
+	}
 	work->phase = WORK_OBSERVING;
 	work->waiting = true;
 	work->lane->engine->waiting++;
