@@ -15,13 +15,16 @@ struct scenario {
 	const char *name;
 	unsigned members;
 	const char *to, *on_failure, *behave;
-	int code; /* of the run that ends it */
+	const char *prelude; /* a run dies at this point before all; or NULL */
+	const char *verb; /* the command that dies, and is typed again */
+	int code; /* of the command that ends it */
 	int code_again; /* of the same command once more */
 	struct judge_expect expect;
 };
 
 extern const struct scenario scenarios[];
 extern const unsigned scenario_count;
+#define SCENARIO_RANDOM (scenario_count - 1) /* the one for LAP_RANDOM */
 
 enum lap_kind {
 	LAP_UNDISTURBED, /* leaves the points that it passed in points_file */
@@ -34,6 +37,7 @@ struct lap {
 	unsigned scenario;
 	bool database;
 	unsigned at[LAP_DEATHS_MAX]; /* LAP_KILL: numbers of points; 0: none */
+	char on[48]; /* LAP_KILL: a point by its name instead, or "" */
 	unsigned long seed; /* LAP_RANDOM */
 	bool helper; /* the helper dies at its point, not the supervisor */
 };

@@ -3,8 +3,9 @@
  *
  *   laps [options] kills      dies at the numbered points, once and twice
  *   laps [options] random     dies at moments that the seed decides
- *   laps one SCENARIO N [M [K]]     one lap again, its world is kept if it
- * fails laps one random SEED
+ *   laps one SCENARIO N [M [K]]   one lap again; its world is kept if it is bad
+ *   laps one SCENARIO on NAME     the same, at a point by its name
+ *   laps one random SEED
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -21,7 +22,6 @@ enum {
 	DATABASE_EVERY = 10,
 	DATABASE_JOBS = 1,
 	HELPER_POINTS = 60,
-	RANDOM_SCENARIO = 3,
 };
 
 struct options {
@@ -167,13 +167,13 @@ static bool plan_kills(const struct lap_place *place, struct plan *plan)
 		(unsigned short)(options->seed >> 16)};
 	unsigned number = 0, from;
 
-	for (unsigned s = 0; s < RANDOM_SCENARIO; s++)
+	for (unsigned s = 0; s < SCENARIO_RANDOM; s++)
 		if (!undisturbed(place, plan, s, false) ||
 			(!options->no_database &&
 				!undisturbed(place, plan, s, true)))
 			return false;
 	from = plan->count;
-	for (unsigned s = 0; s < RANDOM_SCENARIO; s++) {
+	for (unsigned s = 0; s < SCENARIO_RANDOM; s++) {
 		unsigned points = points_of(place, s, false);
 		unsigned first = 1 + below(state, options->every);
 
@@ -185,7 +185,7 @@ static bool plan_kills(const struct lap_place *place, struct plan *plan)
 		}
 	}
 	for (unsigned i = 0; i < options->doubles; i++) {
-		unsigned s = below(state, RANDOM_SCENARIO);
+		unsigned s = below(state, SCENARIO_RANDOM);
 		unsigned points = points_of(place, s, false);
 		bool database =
 			!options->no_database && ++number % DATABASE_EVERY == 0;
@@ -196,7 +196,7 @@ static bool plan_kills(const struct lap_place *place, struct plan *plan)
 			database);
 	}
 	for (unsigned at = 1; at <= HELPER_POINTS; at += options->every) {
-		add_kill(plan, at % RANDOM_SCENARIO, at, 0, false);
+		add_kill(plan, at % SCENARIO_RANDOM, at, 0, false);
 		plan->lap[plan->count - 1].helper = true;
 	}
 	shuffle(plan, from, state);
@@ -209,7 +209,7 @@ static void plan_random(struct plan *plan)
 		struct lap *lap = add(plan);
 
 		lap->kind = LAP_RANDOM;
-		lap->scenario = RANDOM_SCENARIO;
+		lap->scenario = SCENARIO_RANDOM;
 		lap->seed = plan->options->seed * 1000 + i;
 	}
 }
@@ -221,10 +221,14 @@ static void plan_one(struct plan *plan, char **word, int count)
 	lap->database = plan->options->database;
 	lap->helper = plan->options->helper;
 	lap->kind = strcmp(word[0], "random") == 0 ? LAP_RANDOM : LAP_KILL;
-	lap->scenario = RANDOM_SCENARIO;
+	lap->scenario = SCENARIO_RANDOM;
 	for (unsigned s = 0; lap->kind == LAP_KILL && s < scenario_count; s++)
 		if (strcmp(scenarios[s].name, word[0]) == 0)
 			lap->scenario = s;
+	if (count > 2 && strcmp(word[1], "on") == 0) {
+		(void)snprintf(lap->on, sizeof(lap->on), "%s", word[2]);
+		return;
+	}
 	for (int i = 1; i < count && i <= LAP_DEATHS_MAX; i++)
 		lap->at[i - 1] = (unsigned)strtoul(word[i], NULL, 10);
 	lap->seed = count > 1 ? strtoul(word[1], NULL, 10) : 0;
