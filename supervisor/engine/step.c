@@ -51,11 +51,14 @@ void step_saw_err(struct step_run *run, const struct err *err)
 	/* Without a descriptor we are blind, whatever it was to be opened. */
 	bool blind = err->sys == EMFILE || err->sys == ENFILE;
 
+	if (err->code == ERR_AGAIN || blind) {
+		step_saw(run, VIEW_UNKNOWN, "%s", err->msg);
+		return;
+	}
+	/* Who saw it ends the run; until then nobody looks or acts. */
 	if (err->code == ERR_STORAGE)
 		work_of(run)->lane->engine->disk_failed = true;
-	if (err->code == ERR_AGAIN || blind)
-		step_saw(run, VIEW_UNKNOWN, "%s", err->msg);
-	else if (err->code == ERR_STEP)
+	if (err->code == ERR_STEP)
 		step_saw(run, VIEW_FAILED, "%s", err->msg);
 	else
 		step_blocked(run, err);
