@@ -121,6 +121,7 @@ static int show(const struct survey *survey, bool as_json)
 int verb_plan(const struct cli_args *args)
 {
 	struct cli_place place = {0};
+	const struct survey_options options = {0};
 	struct survey survey;
 	struct err err = {0};
 	int code;
@@ -133,7 +134,7 @@ int verb_plan(const struct cli_args *args)
 			"plan wants a fleet file, and %s is a folder",
 			args->word[0]);
 	}
-	if (survey_take(place.fleet, &survey, &err)) {
+	if (survey_take(place.fleet, &options, &survey, &err)) {
 		code = show(&survey, cli_value(args, "json") != NULL);
 		survey_done(&survey);
 	} else {

@@ -103,12 +103,13 @@ static void say_held_link(const struct survey *survey,
 static void say_how_it_is(const struct run_state *state)
 {
 	struct fleet *fleet = NULL;
+	const struct survey_options options = {0};
 	struct survey survey;
 	struct err err = {0};
 
 	if (fleet_from_json(
 		    json_object_get(state->plan, "fleet"), &fleet, &err) &&
-		survey_take(fleet, &survey, &err)) {
+		survey_take(fleet, &options, &survey, &err)) {
 		/* In the order in which it would be typed. */
 		for (unsigned i = 0; i < survey.lane_count; i++)
 			say_held_link(&survey, &survey.lane[i], state);

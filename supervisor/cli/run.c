@@ -57,6 +57,7 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 	};
 	_cleanup_json_ json_t *plan = NULL;
 	_cleanup_fd_ int lost = -1;
+	const struct survey_options options = {0};
 	struct survey survey;
 	struct err err = {0};
 	enum err_code refused;
@@ -73,7 +74,7 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 	if (take_over && !cli_place_lock_lost(place, fleet->install_root,
 				 take_over, &lost, &err))
 		return fail_lost(place, &err);
-	if (!survey_take(fleet, &survey, &err))
+	if (!survey_take(fleet, &options, &survey, &err))
 		return cli_fail(&err);
 	findings_take_over(&survey, take_over);
 	refused = survey_refused(&survey);

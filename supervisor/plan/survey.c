@@ -443,10 +443,11 @@ static bool look_at_all(struct looking *looking, struct err *err)
 	return true;
 }
 
-bool survey_take(
-	const struct fleet *fleet, struct survey *ret_survey, struct err *err)
+bool survey_take(const struct fleet *fleet,
+	const struct survey_options *options, struct survey *ret_survey,
+	struct err *err)
 {
-	struct survey survey = {.fleet = fleet};
+	struct survey survey = {.fleet = fleet, .options = *options};
 	struct looking looking = {.survey = &survey};
 	bool ok = load_instances(&survey, err) && look_at_all(&looking, err);
 
@@ -467,23 +468,6 @@ bool survey_take(
 	}
 	survey_done(&survey);
 	return false;
-}
-
-struct finding *survey_add(struct survey *survey, enum finding_level level,
-	const char *check, const char *subject)
-{
-	struct finding *finding;
-
-	survey->finding = memory_realloc(survey->finding,
-		(survey->finding_count + 1) * sizeof(*survey->finding));
-	finding = &survey->finding[survey->finding_count++];
-	memset(finding, 0, sizeof(*finding));
-	finding->level = level;
-	finding->code = level == FINDING_REFUSAL ? ERR_CONFIG : ERR_NONE;
-	finding->check = check;
-	(void)snprintf(
-		finding->subject, sizeof(finding->subject), "%s", subject);
-	return finding;
 }
 
 void survey_done(struct survey *survey)

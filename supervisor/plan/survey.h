@@ -90,8 +90,14 @@ struct finding {
 	char fix[300]; /* what to do or type, or "" */
 };
 
+struct survey_options { /* what a person said on the command line */
+	bool accept_unlisted; /* a version pair of which nothing is known */
+	int64_t finish_by_ms; /* wall clock; 0: whenever */
+};
+
 struct survey {
 	const struct fleet *fleet;
+	struct survey_options options;
 	struct seen_instance *instance;
 	unsigned instance_count;
 	struct seen_cluster *cluster;
@@ -109,7 +115,8 @@ struct survey {
 
 /* Looks at everything, groups, checks.  False only if looking itself was
  * impossible (an instance file that cannot be read, no memory). */
-bool survey_take(const struct fleet *fleet, struct survey *ret_survey,
+bool survey_take(const struct fleet *fleet,
+	const struct survey_options *options, struct survey *ret_survey,
 	struct err *err) WARN_UNUSED;
 void survey_done(struct survey *survey);
 

@@ -1,0 +1,94 @@
+/*
+ * check_host.c - the new version's archive, and whose things are.
+ */
+#include "supervisor/plan/checks.h"
+
+#include <string.h>
+
+/* A message that begins with its subject, which a finding names already. */
+static const char *without(const char *subject, const char *text)
+{
+	size_t len = strlen(subject);
+
+	if (strncmp(text, subject, len) != 0)
+		return text;
+	text += len;
+	return text + strspn(text, ": ");
+}
+
+void check_artifact(struct survey *survey)
+{
+	const struct fleet *fleet = survey->fleet;
+	struct finding *finding;
+
+	if (survey->artifact_err.code) {
+		finding = survey_add(survey, FINDING_REFUSAL, "artifact",
+			fleet->artifact.file);
+		finding_say(finding, "%s",
+			without(fleet->artifact.file,
+				survey->artifact_err.msg));
+		finding_fix(finding,
+			"fetch the archive again, or correct artifact: in "
+			"the fleet file");
+		return;
+	}
+	if (strcmp(survey->artifact.version, fleet->version) != 0) {
+		finding = survey_add(survey, FINDING_REFUSAL, "artifact",
+			fleet->artifact.file);
+		finding_say(finding,
+			"its executable says version %s, the fleet asks "
+			"for %s",
+			survey->artifact.version, fleet->version);
+		finding_fix(finding,
+			"correct version: or artifact: in the fleet file");
+		return;
+	}
+	finding = survey_add(
+		survey, FINDING_PASS, "artifact", fleet->artifact.file);
+	finding_say(finding,
+		"sha256 as given, runs here, says version %s, %u files, "
+		"%llu MiB",
+		survey->artifact.version, survey->artifact.files,
+		(unsigned long long)(survey->artifact.bytes >> 20));
+}
+
+/* Others would not see that we are at work, and so come in between. */
+void check_claims(struct survey *survey)
+{
+	const char *root = survey->fleet->install_root;
+	struct finding *finding;
+
+	if (!survey->claims_err.code)
+		return;
+	finding = survey_add(survey, FINDING_REFUSAL, "claim", root);
+	finding_say(finding, "%s", survey->claims_err.msg);
+	finding_fix(finding, "run syncup as the user that owns %.200s", root);
+}
+
+void check_claim(struct survey *survey, const char *subject,
+	const struct claim *claim, const struct err *claim_err)
+{
+	struct finding *finding;
+
+	if (claim_err->code) {
+		finding = survey_add(survey, FINDING_REFUSAL, "claim", subject);
+		finding_say(finding, "whether it is claimed cannot be told: %s",
+			claim_err->msg);
+		finding_fix(finding,
+			"run syncup as the user that wrote it, or remove "
+			"it if no run needs it");
+		return;
+	}
+	if (!claim->run[0])
+		return;
+	finding = survey_add(survey, FINDING_REFUSAL, "claim", subject);
+	finding->code = ERR_HELD;
+	finding_say(finding,
+		"it belongs to run %s of fleet %s, begun from host %s "
+		"(state in %s)",
+		claim->run, claim->fleet, claim->host, claim->state_dir);
+	finding_fix(finding,
+		"finish that run there; if it is lost: syncup run "
+		"--take-over %s",
+		claim->run);
+}

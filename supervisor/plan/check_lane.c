@@ -1,0 +1,268 @@
+/*
+ * check_lane.c - a lane: is it whole, does it stand alone, can its link be
+ * turned?
+ */
+#include "supervisor/plan/checks.h"
+
+#include <string.h>
+
+void check_cluster(struct survey *survey, unsigned index)
+{
+	struct seen_lane *lane = &survey->lane[index];
+	struct seen_cluster *cluster = &survey->cluster[lane->cluster];
+	struct finding *finding;
+
+	if (cluster->err.code) {
+		finding = survey_add(
+			survey, FINDING_REFUSAL, "destination", lane->name);
+		finding_say(finding, "cannot be asked who it is: %s",
+			cluster->err.msg);
+		finding_fix(finding, "check cluster1 in the file of %s",
+			cluster->via);
+	} else if (!lane->proved) {
+		finding = survey_add(
+			survey, FINDING_WARNING, "destination", lane->name);
+		finding_say(finding,
+			"it does not tell its own identity; instances "
+			"are taken to belong together by host names (%s)",
+			lane->identity);
+	} else {
+		finding = survey_add(
+			survey, FINDING_PASS, "destination", lane->name);
+		finding_say(finding, "%s", lane->identity);
+	}
+}
+
+static const char *id_in_metadata(const struct seen_instance *seen)
+{
+	return seen->config.id[0] ? seen->config.id : "coordinator";
+}
+
+static bool lane_has_id(
+	const struct survey *survey, unsigned lane, const char *id)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		if (survey->instance[i].lane == lane &&
+			strcmp(id_in_metadata(&survey->instance[i]), id) == 0)
+			return true;
+	return false;
+}
+
+static void lacks(struct survey *survey, const struct seen_lane *lane,
+	const char *where, const char *id)
+{
+	bool assumed = survey->fleet->lane_complete == FLEET_COMPLETE_ASSUMED;
+	struct finding *finding =
+		survey_add(survey, assumed ? FINDING_WARNING : FINDING_REFUSAL,
+			"complete", lane->name);
+
+	finding_say(finding,
+		"%s names \"%s\", which no instance of this lane has as "
+		"its id",
+		where, id);
+	if (!assumed)
+		finding_fix(finding,
+			"add that instance to the fleet file; if it is "
+			"truly gone: lane_complete: assumed");
+}
+
+static bool has_sync(const struct survey *survey, unsigned lane)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		const struct seen_instance *seen = &survey->instance[i];
+
+		if (seen->lane == lane &&
+			(seen->progress.phase == SYNC_PHASE_RUNNING ||
+				seen->progress.phase == SYNC_PHASE_PAUSED))
+			return true;
+	}
+	return false;
+}
+
+void check_complete(struct survey *survey, unsigned index)
+{
+	struct seen_lane *lane = &survey->lane[index];
+	struct seen_cluster *cluster = &survey->cluster[lane->cluster];
+	unsigned before = survey->finding_count;
+	struct finding *finding;
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (
+		json_object_get(cluster->summary, "instances"), i, item) {
+		const char *id = json_string_value(json_object_get(item, "id"));
+
+		if (id && !lane_has_id(survey, index, id))
+			lacks(survey, lane, "the sync's metadata", id);
+	}
+	if (cluster->sharded && lane->count > 1)
+		json_array_foreach (cluster->shards, i, item) {
+			const char *id = json_string_value(item);
+
+			if (id && !lane_has_id(survey, index, id))
+				lacks(survey, lane, "the source's listShards",
+					id);
+		}
+	if (survey->finding_count > before)
+		return;
+	if (cluster->summary_err.code || cluster->shards_err.code) {
+		finding = survey_add(
+			survey, FINDING_REFUSAL, "complete", lane->name);
+		finding_say(finding, "its metadata cannot be read: %s",
+			cluster->summary_err.code ? cluster->summary_err.msg
+						  : cluster->shards_err.msg);
+		finding_fix(finding,
+			"check cluster0 and cluster1 in the instances' "
+			"files");
+		return;
+	}
+	if (json_is_true(json_object_get(cluster->summary, "found")) &&
+		!json_is_true(
+			json_object_get(cluster->summary, "recognised"))) {
+		finding = survey_add(
+			survey, FINDING_WARNING, "complete", lane->name);
+		finding_say(finding,
+			"unproven: the metadata has a form that this "
+			"syncup does not know");
+		return;
+	}
+	if (!json_is_true(json_object_get(cluster->summary, "found")) &&
+		has_sync(survey, index)) {
+		finding = survey_add(survey,
+			survey->fleet->lane_complete == FLEET_COMPLETE_ASSUMED
+				? FINDING_WARNING
+				: FINDING_REFUSAL,
+			"complete", lane->name);
+		finding_say(finding,
+			"its sync is under way, but no metadata of it is "
+			"found on the destination: it could not be "
+			"saved");
+		finding_fix(finding,
+			"check cluster1 in the file of %s; if you know "
+			"better: lane_complete: assumed",
+			cluster->via);
+		return;
+	}
+	finding = survey_add(survey, FINDING_PASS, "complete", lane->name);
+	finding_say(finding,
+		"%u of %u instances that the metadata names are in the "
+		"fleet",
+		(unsigned)json_array_size(
+			json_object_get(cluster->summary, "instances")),
+		(unsigned)json_array_size(
+			json_object_get(cluster->summary, "instances")));
+}
+
+void check_coordinator(struct survey *survey, unsigned index)
+{
+	const char *first = "";
+
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		const struct seen_instance *seen = &survey->instance[i];
+		const char *who = seen->progress.coordinator;
+
+		if (seen->lane != index || !who[0])
+			continue;
+		if (first[0] && strcmp(first, who) != 0) {
+			struct finding *finding = survey_add(survey,
+				FINDING_REFUSAL, "coordinator",
+				survey->lane[index].name);
+
+			finding_say(finding,
+				"its instances report two coordinators, "
+				"\"%s\" and \"%s\"",
+				first, who);
+			finding_fix(finding,
+				"these are two migrations into one "
+				"cluster: give each a fleet of its own");
+			return;
+		}
+		first = who;
+	}
+}
+
+void check_link(struct survey *survey, unsigned index)
+{
+	struct seen_lane *lane = &survey->lane[index];
+	struct finding *finding;
+
+	if (lane->link_differs) {
+		finding =
+			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
+		finding_say(finding,
+			"its instances are started through different "
+			"links, but they must change version together");
+		finding_fix(finding, "give them the same link:");
+		return;
+	}
+	for (unsigned i = 0; i < index; i++) {
+		if (strcmp(survey->lane[i].link_path, lane->link_path) != 0)
+			continue;
+		finding =
+			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
+		finding_say(finding,
+			"lane %s is started through the same link %s: "
+			"holding one would hold the other",
+			survey->lane[i].name, lane->link_path);
+		finding_fix(finding,
+			"give each migration's instances a link: of "
+			"their own, e.g. %s/%s/current",
+			survey->fleet->install_root, lane->name);
+		return;
+	}
+	if (lane->link_err.code) {
+		finding =
+			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
+		finding_say(finding, "%s", lane->link_err.msg);
+		return;
+	}
+	if (lane->link.kind == LINK_FOREIGN) {
+		finding =
+			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
+		finding_say(finding,
+			"%s is neither an executable nor a link into "
+			"%s/versions",
+			lane->link_path, survey->fleet->install_root);
+		finding_fix(finding,
+			"move it away, or set link: to the path the "
+			"processes are started by");
+		return;
+	}
+	if (lane->link.kind == LINK_HOLD) {
+		finding =
+			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
+		finding_say(finding, "%s is held by run %s", lane->link_path,
+			lane->link.run);
+		finding_fix(finding,
+			"finish that run; if it is lost: ln -sfn "
+			"%s/versions/%s%s %s",
+			survey->fleet->install_root,
+			lane->from[0] ? lane->from : "<version>",
+			lane->link_binary ? "/bin/mongosync" : "",
+			lane->link_path);
+		return;
+	}
+	finding = survey_add(survey, FINDING_PASS, "link", lane->name);
+	if (lane->kept)
+		finding_say(finding, "%s goes to versions/%s", lane->link_path,
+			lane->link.version);
+	else
+		finding_say(finding,
+			"%s will be adopted: what runs now is kept as "
+			"versions/%s",
+			lane->link_path, lane->from);
+}
+
+void check_way_back(struct survey *survey)
+{
+	struct finding *finding;
+
+	if (survey->fleet->pause != FLEET_PAUSE_NEVER)
+		return;
+	finding = survey_add(
+		survey, FINDING_WARNING, "pause", survey->fleet->name);
+	finding_say(finding,
+		"pause: never means that saved metadata cannot be put "
+		"back: once the new version has changed it, there is no "
+		"way back");
+}

@@ -1,0 +1,47 @@
+/*
+ * checks.h - what preflight asks, one function per question.
+ *
+ * A check is pure: it thinks about a survey, and adds findings to it.  Each
+ * finding names its check by a word of checks[], which --json, README and the
+ * tests go by.
+ */
+#ifndef SUPERVISOR_PLAN_CHECKS_H
+#define SUPERVISOR_PLAN_CHECKS_H
+
+#include "supervisor/plan/survey.h"
+
+struct check {
+	const char *name; /* in --json: never rename */
+	const char *asks; /* for people: what is found out */
+};
+
+extern const struct check checks[]; /* ends with a NULL name */
+
+/* What was seen, in one sentence; what to do about it. */
+void finding_say(struct finding *finding, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void finding_fix(struct finding *finding, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* check_host.c: this host. */
+void check_artifact(struct survey *survey);
+void check_claims(struct survey *survey);
+void check_claim(struct survey *survey, const char *subject,
+	const struct claim *claim, const struct err *claim_err);
+
+/* check_process.c: an instance. */
+void check_process(struct survey *survey, struct seen_instance *seen);
+void check_api(struct survey *survey, struct seen_instance *seen);
+void check_start(struct survey *survey, struct seen_instance *seen);
+
+/* check_lane.c: a lane, by its index. */
+void check_cluster(struct survey *survey, unsigned index);
+void check_complete(struct survey *survey, unsigned index);
+void check_coordinator(struct survey *survey, unsigned index);
+void check_link(struct survey *survey, unsigned index);
+void check_way_back(struct survey *survey);
+
+/* check_version.c: from which version to which. */
+void check_versions(struct survey *survey, unsigned index);
+
+#endif
