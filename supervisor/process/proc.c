@@ -4,7 +4,6 @@
  * Formats: proc(5).  A process may end between any two reads; that is
  * ERR_MISSING, never a wrong answer.
  */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +17,7 @@
 
 #include "state/cleanup.h"
 #include "supervisor/memory.h"
+#include "supervisor/process/listener.h"
 #include "supervisor/process/process.h"
 
 #define STAT_MAX 2048
@@ -188,72 +188,6 @@ bool proc_exe(pid_t pid, struct process_seen *seen)
 	return true;
 }
 
-/* How well an address serves who asks 127.0.0.1; 0: not at all.  As in
- * /proc/net: each 32-bit word in hex, in this machine's byte order. */
-static int rank_address(const char *hex)
-{
-	uint32_t word[4] = {0};
-	size_t len = strlen(hex), words = len / 8;
-	static const struct in6_addr mapped = {
-		.s6_addr = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}};
-
-	if (len != 8 && len != 32)
-		return 0;
-	for (size_t i = 0; i < words; i++) {
-		char one[9] = {0};
-
-		memcpy(one, hex + i * 8, 8);
-		word[i] = (uint32_t)strtoul(one, NULL, 16);
-	}
-	if (words == 1) {
-		if (word[0] == htonl(INADDR_LOOPBACK))
-			return 5;
-		return word[0] == 0 ? 4 : 0;
-	}
-	if (memcmp(word, &mapped, sizeof(word)) == 0)
-		return 3;
-	if (memcmp(word, &in6addr_any, sizeof(word)) == 0)
-		return 2;
-	/* "localhost" may be this one alone: nobody else may take the port for
-	 * free then. */
-	return memcmp(word, &in6addr_loopback, sizeof(word)) == 0 ? 1 : 0;
-}
-
-/* Field 2 local address, 4 state (0A: listening), 10 inode. */
-static bool scan_sockets(const char *path, uint16_t port, int *best,
-	unsigned long *ret_inode, struct err *err)
-{
-	FILE *file = fopen(path, "re");
-	char line[512];
-
-	if (file == NULL) {
-		if (errno == ENOENT) /* a kernel without IPv6 */
-			return true;
-		return err_sys(err, ERR_AGAIN, errno, "reading %s", path);
-	}
-	while (fgets(line, sizeof(line), file) != NULL) {
-		char address[33];
-		unsigned local, state;
-		unsigned long inode;
-		int rank;
-
-		if (sscanf(line,
-			    " %*[^:]: %32[0-9A-Fa-f]:%x %*s %x %*s %*s %*s %*s"
-			    " %*s %lu",
-			    address, &local, &state, &inode) != 4)
-			continue; /* the heading */
-		if (state != 0x0A || local != port)
-			continue;
-		rank = rank_address(address);
-		if (rank > *best) {
-			*best = rank;
-			*ret_inode = inode;
-		}
-	}
-	(void)fclose(file);
-	return true;
-}
-
 static bool has_socket(pid_t pid, const char *socket)
 {
 	char path[300], link[64];
@@ -310,14 +244,12 @@ static bool find_holder(unsigned long inode, pid_t *ret_pid, struct err *err)
 bool proc_find_listener(
 	uint16_t port, pid_t *ret_pid, bool *ret_listening, struct err *err)
 {
-	unsigned long inode = 0;
-	int best = 0;
+	unsigned long inode;
 
 	*ret_pid = 0;
 	*ret_listening = false;
-	if (!scan_sockets("/proc/self/net/tcp", port, &best, &inode, err) ||
-		!scan_sockets("/proc/self/net/tcp6", port, &best, &inode, err))
+	if (!listener_find(port, &inode, err))
 		return false;
-	*ret_listening = best > 0;
-	return best == 0 || find_holder(inode, ret_pid, err);
+	*ret_listening = inode != 0;
+	return inode == 0 || find_holder(inode, ret_pid, err);
 }

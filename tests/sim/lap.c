@@ -28,15 +28,15 @@ void lap_text(const struct lap *lap, char *ret, size_t size)
 	if (lap->kind == LAP_RANDOM)
 		(void)snprintf(ret, size, "one random %lu%s", lap->seed, where);
 	else if (lap->on[0])
-		(void)snprintf(ret, size, "one %s on \"%s\"%s", name, lap->on,
-			where);
+		(void)snprintf(
+			ret, size, "one %s on \"%s\"%s", name, lap->on, where);
 	else
 		(void)snprintf(ret, size, "one %s %u %u %u%s%s", name,
 			lap->at[0], lap->at[1], lap->at[2], where,
 			lap->helper ? " --helper" : "");
 }
 
-static const char *shared_path(const struct lap_place *place,
+const char *lap_shared_path(const struct lap_place *place,
 	const struct lap *lap, const char *what, char ret[PATH_MAX])
 {
 	(void)snprintf(ret, PATH_MAX, "%s/%s%s.%s", place->dir,
@@ -55,28 +55,31 @@ static void forget_points(void)
 }
 
 /* A line of the log of points: "<number> <name>". */
-static bool read_point(FILE *file, unsigned long *ret_number, char *ret_name,
-	size_t size)
+bool lap_read_point(
+	FILE *file, unsigned long *ret_number, char ret_name[LAP_POINT_MAX])
 {
 	char line[128], *rest;
+	unsigned long number;
 
 	if (!fgets(line, sizeof(line), file))
 		return false;
-	*ret_number = strtoul(line, &rest, 10);
-	(void)snprintf(ret_name, size, "%.*s", (int)strcspn(rest + 1, "\n"),
-		rest + 1);
+	number = strtoul(line, &rest, 10);
+	if (ret_number)
+		*ret_number = number;
+	(void)snprintf(ret_name, LAP_POINT_MAX, "%.*s",
+		(int)strcspn(rest + 1, "\n"), rest + 1);
 	return true;
 }
 
 /* True if the point that was wanted was passed; then its name. */
-static bool has_passed(const char *path, const char *wanted, char *ret_name,
-	size_t size)
+static bool has_passed(
+	const char *path, const char *wanted, char ret_name[LAP_POINT_MAX])
 {
 	FILE *file = fopen(path, "re");
 	unsigned long number, at = strtoul(wanted, NULL, 10);
 	bool passed = false;
 
-	while (file && !passed && read_point(file, &number, ret_name, size))
+	while (file && !passed && lap_read_point(file, &number, ret_name))
 		passed = at ? number == at : strcmp(ret_name, wanted) == 0;
 	if (file)
 		(void)fclose(file);
@@ -86,27 +89,27 @@ static bool has_passed(const char *path, const char *wanted, char *ret_name,
 /* The supervisor dies when it passes this point, by number or name.  True if it
  * did. */
 static bool die_at(struct world *world, const char *verb, const char *point,
-	bool helper, char *ret_point, size_t size)
+	bool helper, char ret_point[LAP_POINT_MAX])
 {
 	const char *log = world_path(world, "points");
 	bool is_number = point[0] >= '0' && point[0] <= '9';
 	int code;
 
 	(void)unlink(log);
-	(void)setenv(is_number ? "SYNCUP_CRASH_AT" : "SYNCUP_CRASH_ON", point,
-		1);
+	(void)setenv(
+		is_number ? "SYNCUP_CRASH_AT" : "SYNCUP_CRASH_ON", point, 1);
 	(void)setenv("SYNCUP_CRASH_LOG", log, 1);
 	/* A helper that died is started again, and is not to die again. */
 	if (helper)
 		(void)setenv("SYNCUP_CRASH_ONCE", world_path(world, "died"), 1);
 	(void)setenv("SYNCUP_CRASH_IN",
-		!helper			  ? "syncup"
+		!helper                 ? "syncup"
 		: world->setup.database ? "syncup-helper"
-					  : "light-helper",
+					: "light-helper",
 		1);
 	code = world_run(world, verb);
 	forget_points();
-	return has_passed(log, point, ret_point, size) &&
+	return has_passed(log, point, ret_point) &&
 	       (helper || code == 128 + SIGKILL);
 }
 
@@ -121,7 +124,7 @@ static void die(struct world *world, const struct lap *lap, const char *verb,
 			break;
 		(void)snprintf(number, sizeof(number), "%u", lap->at[i]);
 		if (!die_at(world, verb, lap->on[0] ? lap->on : number,
-			    lap->helper, point, sizeof(point)))
+			    lap->helper, point))
 			break;
 		if (!result->deaths++)
 			(void)snprintf(result->point, sizeof(result->point),
@@ -203,7 +206,7 @@ static bool same_remains(const struct lap_place *place, const struct lap *lap,
 	FILE *file;
 	bool same = true;
 
-	(void)shared_path(place, lap, "remains", path);
+	(void)lap_shared_path(place, lap, "remains", path);
 	if (lap->kind == LAP_UNDISTURBED) {
 		file = fopen(path, "we");
 		if (!file || fputs(now, file) < 0 || fclose(file) != 0)
@@ -270,19 +273,18 @@ static bool run_lap(const struct lap_place *place, const struct lap *lap,
 	const struct world_setup setup = {place->build, scenario->members,
 		lap->database, scenario->to, scenario->on_failure,
 		scenario->behave};
-	char points[PATH_MAX], point[48];
+	char points[PATH_MAX], point[LAP_POINT_MAX];
 
 	if (!world_make(world, &setup, err))
 		return false;
 	if (scenario->prelude &&
-		!die_at(world, "run", scenario->prelude, false, point,
-			sizeof(point)))
-		return err_set(err, ERR_BUG, "no death at \"%s\"",
-			scenario->prelude);
+		!die_at(world, "run", scenario->prelude, false, point))
+		return err_set(
+			err, ERR_BUG, "no death at \"%s\"", scenario->prelude);
 	switch (lap->kind) {
 	case LAP_UNDISTURBED:
 		(void)setenv("SYNCUP_CRASH_LOG",
-			shared_path(place, lap, "points", points), 1);
+			lap_shared_path(place, lap, "points", points), 1);
 		(void)setenv("SYNCUP_CRASH_IN", "syncup", 1);
 		(void)unlink(points);
 		(void)world_run(world, scenario->verb);

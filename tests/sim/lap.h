@@ -5,10 +5,13 @@
 #ifndef TESTS_SIM_LAP_H
 #define TESTS_SIM_LAP_H
 
+#include <stdio.h>
+
 #include "tests/sim/judge.h"
 
 enum {
 	LAP_DEATHS_MAX = 3,
+	LAP_POINT_MAX = 48, /* the name of a crash point */
 };
 
 struct scenario {
@@ -37,7 +40,8 @@ struct lap {
 	unsigned scenario;
 	bool database;
 	unsigned at[LAP_DEATHS_MAX]; /* LAP_KILL: numbers of points; 0: none */
-	char on[48]; /* LAP_KILL: a point by its name instead, or "" */
+	char on[LAP_POINT_MAX]; /* LAP_KILL: a point by its name instead, or ""
+				 */
 	unsigned long seed; /* LAP_RANDOM */
 	bool helper; /* the helper dies at its point, not the supervisor */
 };
@@ -47,7 +51,7 @@ struct lap_result {
 	unsigned deaths; /* of the supervisor, or of its helper */
 	unsigned killed; /* sync processes that the lap killed */
 	unsigned doubled; /* effects had twice */
-	char point[48]; /* where it died first */
+	char point[LAP_POINT_MAX]; /* where it died first */
 	char why[400]; /* it is not good */
 	char dir[PATH_MAX / 2]; /* its world, kept if it is not good */
 };
@@ -62,6 +66,13 @@ struct lap_place {
 /* In a process of its own.  Fills the result, whatever happens. */
 void lap_run(const struct lap_place *place, const struct lap *lap,
 	struct lap_result *ret);
+/* <dir>/<scenario>[-database].<what>: what an undisturbed lap leaves for the
+ * others.  Returns ret. */
+const char *lap_shared_path(const struct lap_place *place,
+	const struct lap *lap, const char *what, char ret[PATH_MAX]);
+/* The next line of a log of points; the number may be NULL. */
+bool lap_read_point(
+	FILE *file, unsigned long *ret_number, char ret_name[LAP_POINT_MAX]);
 /* What to type to have the same lap again. */
 void lap_text(const struct lap *lap, char *ret, size_t size);
 

@@ -2,10 +2,10 @@
  * main.c - laps: how often it was killed, and how often it came to its end.
  *
  *   laps [options] kills      dies at the numbered points, once and twice
- *   laps [options] random     dies at moments that the seed decides
- *   laps one SCENARIO N [M [K]]   one lap again; its world is kept if it is bad
- *   laps one SCENARIO on NAME     the same, at a point by its name
- *   laps one random SEED
+ *   laps [options] names      dies once at each point that has a name of its
+ * own laps [options] random     dies at moments that the seed decides laps one
+ * SCENARIO N [M [K]]   one lap again; its world is kept if it is bad laps one
+ * SCENARIO on NAME     the same, at a point by its name laps one random SEED
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include "tests/sim/pool.h"
 
 enum {
-	POINTS_MAX = 8000,
+	NAMES_MAX = 1000,
 	DATABASE_EVERY = 10,
 	DATABASE_JOBS = 1,
 	HELPER_POINTS = 60,
@@ -113,26 +113,31 @@ static bool undisturbed(const struct lap_place *place, struct plan *plan,
 	return !plan->wrong;
 }
 
+static const char *points_path(const struct lap_place *place, unsigned scenario,
+	bool database, char ret[PATH_MAX])
+{
+	const struct lap lap = {.scenario = scenario, .database = database};
+
+	return lap_shared_path(place, &lap, "points", ret);
+}
+
 /* How many points an undisturbed run passed. */
 static unsigned points_of(
 	const struct lap_place *place, unsigned scenario, bool database)
 {
-	char path[PATH_MAX], line[128];
+	char path[PATH_MAX], name[LAP_POINT_MAX];
 	unsigned points = 0;
-	FILE *file;
+	FILE *file = fopen(points_path(place, scenario, database, path), "re");
 
-	(void)snprintf(path, sizeof(path), "%s/%s%s.points", place->dir,
-		scenarios[scenario].name, database ? "-database" : "");
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
+	while (file && lap_read_point(file, NULL, name))
 		points++;
 	if (file)
 		(void)fclose(file);
 	return points;
 }
 
-static void add_kill(struct plan *plan, unsigned scenario, unsigned first,
-	unsigned second, bool database)
+static struct lap *add_kill(struct plan *plan, unsigned scenario,
+	unsigned first, unsigned second, bool database)
 {
 	struct lap *lap = add(plan);
 
@@ -141,6 +146,7 @@ static void add_kill(struct plan *plan, unsigned scenario, unsigned first,
 	lap->at[0] = first;
 	lap->at[1] = second;
 	lap->database = database;
+	return lap;
 }
 
 static unsigned below(unsigned short state[3], unsigned limit)
@@ -181,7 +187,7 @@ static bool plan_kills(const struct lap_place *place, struct plan *plan)
 			bool database = !options->no_database &&
 					++number % DATABASE_EVERY == 0;
 
-			add_kill(plan, s, at, 0, database);
+			(void)add_kill(plan, s, at, 0, database);
 		}
 	}
 	for (unsigned i = 0; i < options->doubles; i++) {
@@ -192,14 +198,63 @@ static bool plan_kills(const struct lap_place *place, struct plan *plan)
 		unsigned first = 1 + below(state, points);
 
 		/* What is left to do has fewer points than the whole. */
-		add_kill(plan, s, first, 1 + below(state, points - first + 30),
-			database);
+		(void)add_kill(plan, s, first,
+			1 + below(state, points - first + 30), database);
 	}
 	for (unsigned at = 1; at <= HELPER_POINTS; at += options->every) {
-		add_kill(plan, at % SCENARIO_RANDOM, at, 0, false);
-		plan->lap[plan->count - 1].helper = true;
+		add_kill(plan, at % SCENARIO_RANDOM, at, 0, false)->helper =
+			true;
 	}
 	shuffle(plan, from, state);
+	return true;
+}
+
+/* ---- one death for each name of a point ---- */
+
+struct names {
+	char name[NAMES_MAX][LAP_POINT_MAX];
+	unsigned count;
+};
+
+static bool is_new(struct names *names, const char *name)
+{
+	for (unsigned i = 0; i < names->count; i++)
+		if (strcmp(names->name[i], name) == 0)
+			return false;
+	if (names->count == NAMES_MAX)
+		abort();
+	(void)snprintf(names->name[names->count++], LAP_POINT_MAX, "%s", name);
+	return true;
+}
+
+/* The scenarios have most names in common; each is taken in the first one that
+ * passes it. */
+static bool plan_names(const struct lap_place *place, struct plan *plan)
+{
+	struct names *names = calloc(1, sizeof(*names));
+	char path[PATH_MAX], name[LAP_POINT_MAX];
+	FILE *file;
+
+	if (!names)
+		abort();
+	for (unsigned s = 0; s < SCENARIO_RANDOM; s++) {
+		if (!undisturbed(place, plan, s, false)) {
+			free(names);
+			return false;
+		}
+		file = fopen(points_path(place, s, false, path), "re");
+		while (file && lap_read_point(file, NULL, name))
+			if (is_new(names, name)) {
+				struct lap *lap =
+					add_kill(plan, s, 0, 0, false);
+
+				(void)snprintf(
+					lap->on, sizeof(lap->on), "%s", name);
+			}
+		if (file)
+			(void)fclose(file);
+	}
+	free(names);
 	return true;
 }
 
@@ -239,8 +294,8 @@ static int usage(void)
 	(void)fputs("usage: laps [--build DIR] [--seed N] [--jobs N] "
 		    "[--every N] [--doubles N] [--laps N] [--seconds N]\n"
 		    "            [--database] [--no-database] [--helper] "
-		    "kills | random | one SCENARIO N [M [K]] | one random "
-		    "SEED\n",
+		    "kills | names | random |\n            one SCENARIO N [M "
+		    "[K]] | one SCENARIO on NAME | one random SEED\n",
 		stderr);
 	return 2;
 }
@@ -349,6 +404,9 @@ int main(int argc, char **argv)
 		}
 	} else if (strcmp(argv[optind], "kills") == 0) {
 		if (!plan_kills(&place, &plan))
+			return 1;
+	} else if (strcmp(argv[optind], "names") == 0) {
+		if (!plan_names(&place, &plan))
 			return 1;
 	} else if (strcmp(argv[optind], "random") == 0) {
 		plan_random(&plan);

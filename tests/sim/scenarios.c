@@ -1,6 +1,6 @@
 /*
- * scenarios.c - what a lap goes through, and how each of its processes must have
- * fared in the end.
+ * scenarios.c - what a lap goes through, and how each of its processes must
+ * have fared in the end.
  */
 #include <stddef.h>
 

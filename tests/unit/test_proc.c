@@ -18,6 +18,7 @@
 #include "process_fixture.h"
 #include "state/sys.h"
 #include "supervisor/process/backend.h"
+#include "supervisor/process/listener.h"
 
 /* A child of ours that waits, in this directory and under this name. */
 static pid_t run_waiting(const char *name, const char *directory)
@@ -231,6 +232,17 @@ static int bind_any(int family, const char *address, uint16_t *ret_port)
 	return fd;
 }
 
+/* Both ways to see it tell the same socket. */
+static void assert_both_see(uint16_t port, bool expected)
+{
+	unsigned long asked, read;
+
+	assert_true(listener_ask_kernel(port, &asked, NULL));
+	assert_true(listener_read_proc(port, &read, NULL));
+	assert_int_equal(asked, read);
+	assert_int_equal(asked != 0, expected);
+}
+
 static void assert_listener(int family, const char *address, bool expected)
 {
 	uint16_t port;
@@ -245,6 +257,7 @@ static void assert_listener(int family, const char *address, bool expected)
 	assert_int_equal(listen(fd, 1), 0);
 	assert_true(proc_find_listener(port, &pid, &listening, NULL));
 	assert_int_equal(listening, expected);
+	assert_both_see(port, expected);
 	assert_int_equal(pid, expected ? getpid() : 0);
 	(void)close(fd);
 	assert_true(proc_find_listener(port, &pid, &listening, NULL));
@@ -286,6 +299,7 @@ static void test_find_listener_prefers_the_nearest(void **state)
 		fixture->spec.port, &found, &listening, NULL));
 	assert_true(listening);
 	assert_int_equal(found, pid);
+	assert_both_see(fixture->spec.port, true);
 	(void)close(fd);
 	fixture_kill(pid);
 }
