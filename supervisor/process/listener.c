@@ -89,6 +89,11 @@ static bool take_datagram(struct nlmsghdr *head, size_t len, uint16_t port,
 		const struct inet_diag_msg *one = NLMSG_DATA(head);
 		const struct nlmsgerr *failed = NLMSG_DATA(head);
 
+		if (head->nlmsg_flags & NLM_F_DUMP_INTR)
+			return err_set(err, ERR_AGAIN,
+				"who listens on port %u changed while it was "
+				"asked",
+				port);
 		if (head->nlmsg_type == NLMSG_DONE) {
 			*ret_done = true;
 			return true;
