@@ -30,11 +30,11 @@ copying() {
 	for name in "${NAMES[@]}"; do
 		behave "$name" "{\"partition_docs\": 100, \"partition_docs_per_s\": $((200 / $1))}"
 	done
-	unpack_version $FROM
+	unpack_version "$FROM"
 	start_all
 	work write --uri "$SOURCE" --rate 30 --until-file "$W/enough" &
 	WRITER=$!
-	until_true 30 has_copied $FROM 3 || fail "the copy does not begin"
+	until_true 30 has_copied "$FROM" 3 || fail "the copy does not begin"
 	fleet
 }
 

@@ -15,14 +15,14 @@ rm -f "$tallies"/*.tally # what an earlier run proved, proves nothing now
 code=0
 (cd "$build" && ctest -L '^guards$' -j "$(nproc)" --output-on-failure --no-tests=error) || code=1
 
-tally() { cat "$tallies"/*.tally 2>/dev/null; }
-count() { tally | grep -cE "^($1) "; }
+tally=$(cat "$tallies"/*.tally 2>/dev/null)
+count() { grep -cE "^($1) " <<<"$tally"; }
 
 # Exit 1, and who is missing, unless both were seen of this check.
 seen_both_ways() {
 	local check=$1 level result=0
 	for level in pass 'warning|refusal'; do
-		tally | grep -qxE "($level) $check" && continue
+		grep -qxE "($level) $check" <<<"$tally" && continue
 		printf 'guards: check %s was never seen %s\n' "$check" \
 			"$([ "$level" = pass ] && printf 'passing' || printf 'not passing')"
 		result=1
