@@ -58,8 +58,11 @@ void check_claims(struct survey *survey)
 	const char *root = survey->fleet->install_root;
 	struct finding *finding;
 
-	if (!survey->claims_err.code)
+	if (!survey->claims_err.code) {
+		finding = survey_add(survey, FINDING_PASS, "claim", root);
+		finding_say(finding, "claims can be made there");
 		return;
+	}
 	finding = survey_add(survey, FINDING_REFUSAL, "claim", root);
 	finding_say(finding, "%s", survey->claims_err.msg);
 	finding_fix(finding, "run syncup as the user that owns %.200s", root);
@@ -79,8 +82,11 @@ void check_claim(struct survey *survey, const char *subject,
 			"it if no run needs it");
 		return;
 	}
-	if (!claim->run[0])
+	if (!claim->run[0]) {
+		finding = survey_add(survey, FINDING_PASS, "claim", subject);
+		finding_say(finding, "no run owns it");
 		return;
+	}
 	finding = survey_add(survey, FINDING_REFUSAL, "claim", subject);
 	finding->code = ERR_HELD;
 	finding_say(finding,

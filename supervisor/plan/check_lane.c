@@ -156,6 +156,7 @@ void check_complete(struct survey *survey, unsigned index)
 void check_coordinator(struct survey *survey, unsigned index)
 {
 	const char *first = "";
+	struct finding *finding;
 
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		const struct seen_instance *seen = &survey->instance[i];
@@ -164,10 +165,8 @@ void check_coordinator(struct survey *survey, unsigned index)
 		if (seen->lane != index || !who[0])
 			continue;
 		if (first[0] && strcmp(first, who) != 0) {
-			struct finding *finding = survey_add(survey,
-				FINDING_REFUSAL, "coordinator",
-				survey->lane[index].name);
-
+			finding = survey_add(survey, FINDING_REFUSAL,
+				"coordinator", survey->lane[index].name);
 			finding_say(finding,
 				"its instances report two coordinators, "
 				"\"%s\" and \"%s\"",
@@ -179,6 +178,12 @@ void check_coordinator(struct survey *survey, unsigned index)
 		}
 		first = who;
 	}
+	finding = survey_add(
+		survey, FINDING_PASS, "coordinator", survey->lane[index].name);
+	if (first[0])
+		finding_say(finding, "\"%s\", by all that tell one", first);
+	else
+		finding_say(finding, "no instance tells of one");
 }
 
 void check_link(struct survey *survey, unsigned index)
@@ -257,8 +262,12 @@ void check_way_back(struct survey *survey)
 {
 	struct finding *finding;
 
-	if (survey->fleet->pause != FLEET_PAUSE_NEVER)
+	if (survey->fleet->pause != FLEET_PAUSE_NEVER) {
+		finding = survey_add(
+			survey, FINDING_PASS, "pause", survey->fleet->name);
+		finding_say(finding, "what is saved can be put back");
 		return;
+	}
 	finding = survey_add(
 		survey, FINDING_WARNING, "pause", survey->fleet->name);
 	finding_say(finding,

@@ -32,6 +32,8 @@ void check_process(struct survey *survey, struct seen_instance *seen)
 			"processes, or correct port and config");
 		return;
 	}
+	finding = survey_add(survey, FINDING_PASS, "process", name);
+	finding_say(finding, "it runs");
 	if (!seen->version[0]) {
 		finding = survey_add(survey, FINDING_REFUSAL, "version", name);
 		finding_say(finding, "which version runs cannot be told: %s",
@@ -73,6 +75,8 @@ void check_api(struct survey *survey, struct seen_instance *seen)
 			seen->instance->config);
 		return;
 	}
+	finding = survey_add(survey, FINDING_PASS, "api", name);
+	finding_say(finding, "it answers on port %u", seen->config.port);
 	if (seen->config.id[0] && progress->id[0] &&
 		strcmp(seen->config.id, progress->id) != 0) {
 		finding = survey_add(survey, FINDING_REFUSAL, "identity", name);
@@ -84,6 +88,11 @@ void check_api(struct survey *survey, struct seen_instance *seen)
 		finding_fix(finding, "correct port or id in that file");
 		return;
 	}
+	finding = survey_add(survey, FINDING_PASS, "identity", name);
+	if (progress->id[0])
+		finding_say(finding, "mongosyncID \"%s\"", progress->id);
+	else
+		finding_say(finding, "it tells no mongosyncID");
 	if (sync_phase_is_final(progress->phase) || progress->can_write) {
 		finding = survey_add(survey, FINDING_REFUSAL, "state", name);
 		finding_say(finding,
@@ -116,6 +125,11 @@ void check_api(struct survey *survey, struct seen_instance *seen)
 		finding_say(finding,
 			"its verifier keeps its state in memory: it "
 			"starts over after the upgrade");
+	} else {
+		finding = survey_add(survey, FINDING_PASS, "verifier", name);
+		finding_say(finding, "%s",
+			progress->verifier ? "it is not at work"
+					   : "it has none");
 	}
 }
 
@@ -155,6 +169,12 @@ void check_start(struct survey *survey, struct seen_instance *seen)
 		finding_fix(finding,
 			"if that matters: spawn: {argv, directory, "
 			"environment_file, nofile} in the fleet file");
+	} else {
+		finding = survey_add(survey, FINDING_PASS, "start", name);
+		finding_say(finding, "%s",
+			seen->instance->command
+				? "by its own command"
+				: "no difference to how it runs now is seen");
 	}
 	json_decref(argv);
 }

@@ -4,54 +4,12 @@
 # destination are equal.  The URIs have a password, which lib.sh looks for.
 . "$(dirname "$0")/lib.sh"
 
-WORKLOAD=$BUILD/tests/workload/workload
-DOCUMENTS=3000
-[ -x "$DATABASE" ] || { printf 'SKIP: no database at %s\n' "$DATABASE"; exit 77; }
+# shellcheck source=documents.sh
+. "$(dirname "$0")/documents.sh"
 
-partitions_of() { # version: how many it has finished
-	effects ".event == \"partition\" and .complete and .version == \"$1\""
-}
-has_copied() { [ "$(partitions_of "$1")" -ge "$2" ]; }
+needs_database
+
 has_migrated() { [ "$(effects '.event == "migrated"')" = 1 ]; }
-
-# The same servers by a URI without a password, as it is an argument here.
-work() { # verb, options
-	local arguments=("${@/sync:$SECRET@/}")
-	"$WORKLOAD" "${arguments[@]/\?authMechanism=PLAIN/}" >"$W/out.$1" 2>&1
-}
-
-# copying COUNT: so many processes in the middle of their copy, and a writer
-copying() {
-	local name
-	world database
-	work load --uri "$SOURCE" --documents $DOCUMENTS || fail "no documents"
-	instances "$1"
-	for name in "${NAMES[@]}"; do
-		behave "$name" "{\"partition_docs\": 100, \"partition_docs_per_s\": $((200 / $1))}"
-	done
-	unpack_version $FROM
-	start_all
-	work write --uri "$SOURCE" --rate 30 --until-file "$W/enough" &
-	WRITER=$!
-	until_true 30 has_copied $FROM 3 || fail "the copy does not begin"
-	fleet
-}
-
-# The copy goes on where it was, the writer stops, and nothing is missing.
-expect_equal() { # version that has to do the rest
-	local name before
-	before=$(partitions_of "$1")
-	for name in "${NAMES[@]}"; do behave "$name" '{"partition_docs": 100}'; done
-	touch "$W/enough"
-	wait "$WRITER" || fail "the writer failed"
-	work caught-up --source "$SOURCE" --destination "$DESTINATION" \
-		--instances ${#NAMES[@]} --timeout 60 || fail "it does not catch up"
-	work compare --source "$SOURCE" --destination "$DESTINATION" || fail "they differ"
-	grep -qE '^documents=[1-9][0-9]{3,} differing=0$' "$W/out.compare" || fail "too little was compared"
-	has_copied "$1" $((before + 1)) || fail "the copy was over too early: this proves little"
-	expect_effects 0 '.event == "partition" and .again == true'
-	grep -qF "$SECRET" "$W/shard0.conf" || fail "there was no password to be found"
-}
 
 expect_saved_copy() { # one that mongorestore would take: BSON documents end to end
 	local files file size at length
@@ -98,20 +56,7 @@ rolled_back() {
 	expect_equal $FROM
 }
 
-refused() {
-	copying 3
-	TO=1.14.0
-	fleet
-	syncup run "$W/fleet.yaml"
-	expect_code 9 "a version that refuses the metadata"
-	said 'lower than the minimum supported metadata version'
-	expect_back
-	expect_effects 0 '.event == "migrated"'
-	expect_equal $FROM
-}
-
 scenario "three processes, one kill" killed_once 3
 scenario "one process, one kill" killed_once 1
 scenario "rollback after the migration" rolled_back
-scenario "a version that refuses the metadata" refused
 scenarios_end

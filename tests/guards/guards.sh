@@ -6,6 +6,8 @@
 #   pass CHECK | warning CHECK | refusal CHECK | turned-back WHAT | lost WHAT
 # shellcheck source-path=SCRIPTDIR source=../cli/cli.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../cli/cli.sh"
+# shellcheck source=../e2e/documents.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/documents.sh"
 
 tally() { printf '%s\n' "$*" >>"${GUARDS_TALLY:-/dev/null}"; }
 
@@ -29,8 +31,111 @@ passes() { expect_finding pass "$@"; }
 # warns CHECK REGEX [OPTIONS]: it may be run, and says what about
 warns() { expect_finding warning "$@"; }
 
-# refuses CHECK REGEX WHAT: plan, its JSON and run refuse, and nothing was touched
+# refuses CHECK REGEX WHAT [CODE]: plan, its JSON and run refuse, and nothing was
+# touched
 refuses() {
-	refused "$3" "$1" "$2"
+	refused "$3" "$1" "$2" "${4:-3}"
 	tally "refusal $1"
+}
+
+# also CHECK REGEX: the last plan said this as well, without another look
+also() {
+	grep -qE -e "^(pass|warning) +$1 +$2" "$W/out.plan" || fail "plan did not say: $1 $2"
+	tally "$(grep -oE -e "^(pass|warning) +$1 +$2" "$W/out.plan" | head -n 1 | grep -oE '^[a-z]+') $1"
+}
+
+# planned WHAT: the plan is not refused; also() asks what it said
+planned() {
+	syncup plan "$W/fleet.yaml"
+	expect_code 0 "plan, $1"
+	cp "$W/out.syncup" "$W/out.plan"
+}
+
+stays_dead() { # NAME: ends its process, as nobody would
+	local pid
+	pid=$(pid_of "$1") || fail "$1 does not run"
+	kill -KILL "$pid"
+	until_true 20 eval "! kill -0 $pid 2>/dev/null" || fail "$1 does not die"
+}
+
+# --- fleets that come back by themselves
+
+# light_documents COUNT: a light source that has documents, so that they can be
+# compared; a world without them only counts what it copies.
+light_documents() {
+	mkdir -p "$W/source/shop" "$W/source/refsync_changelog"
+	seq "$1" | jq -c '{_id: ., name: "document \(.)"}' >"$W/source/shop/docs.ndjson"
+	: >"$W/source/refsync_changelog/events.ndjson"
+}
+
+# copied_world COUNT: so many processes on FROM, RUNNING, with documents
+copied_world() {
+	world light
+	light_documents 300
+	instances "$1"
+	unpack_version "$FROM"
+	start_all
+	fleet
+	cp "$W/fleet.yaml" "$W/good.yaml"
+}
+
+# Somebody inserts a document, changes one and deletes one, each in the source
+# first and then in its log, as a change stream would tell it.
+light_write() {
+	local docs=$W/source/shop/docs.ndjson log=$W/source/refsync_changelog/events.ndjson seq last
+	seq=$(wc -l <"$log")
+	last=$(jq -s 'map(._id) | max' "$docs")
+	jq -c --argjson n $((last + 1)) --argjson gone $((seq + 1)) --argjson new "$((seq + 2))" \
+		'select(._id != $gone) | if ._id == $new then .name += " changed" else . end' "$docs" >"$docs.new"
+	jq -nc --argjson n $((last + 1)) '{_id: $n, name: "written later"}' >>"$docs.new"
+	mv "$docs.new" "$docs"
+	{
+		cat "$log"
+		jq -nc --argjson s "$seq" --argjson n $((last + 1)) '
+			{_id: ($s + 1), ns: "shop.docs", op: "d", id: ($s + 1)},
+			{_id: ($s + 2), ns: "shop.docs", op: "u", id: ($s + 2),
+				doc: {_id: ($s + 2), name: "document \($s + 2) changed"}},
+			{_id: ($s + 3), ns: "shop.docs", op: "i", id: $n, doc: {_id: $n, name: "written later"}}'
+	} >"$log.new"
+	mv "$log.new" "$log"
+}
+
+light_is_equal() {
+	diff <(jq -cS . "$W/source/shop/docs.ndjson" 2>/dev/null) \
+		<(jq -cS . "$W/destination/shop/docs.ndjson" 2>/dev/null) >"$W/out.differs"
+}
+
+is_complete() { # every partition was copied to its end
+	jq -se 'length > 0 and all(.partitionPhase == "done")' \
+		"$W"/destination/*internal*/partitions.ndjson >/dev/null 2>&1
+}
+
+sync_lost() { # why
+	tally "lost $*"
+	fail "the sync is lost: $*"
+}
+
+# The sync is the one that it was: nothing was copied a second time, source and
+# destination are equal, and what is written now arrives.
+expect_whole() {
+	if [ "$MODE" = database ]; then
+		expect_equal "$(running_version "${NAMES[0]}")"
+		return
+	fi
+	[ -s "$W/source/shop/docs.ndjson" ] || fail "there is nothing to compare"
+	[ "$(effects '.event == "partition" and .again == true')" = 0 ] || sync_lost "copied a second time"
+	until_true 30 is_complete || sync_lost "the copy does not end"
+	until_true 30 light_is_equal || sync_lost "source and destination differ"
+	light_write
+	until_true 30 light_is_equal || sync_lost "what is written now does not arrive"
+}
+
+# came_back WHAT: after a run that ended in exit 9 every process is RUNNING on the
+# old version, and the sync is whole
+came_back() {
+	expect_code 9 "$1"
+	expect_running "$FROM" "${NAMES[@]}"
+	expect_effects 0 '.event == "panic"'
+	expect_whole
+	tally "turned-back $1"
 }

@@ -195,7 +195,8 @@ static bool accept_disclaimer(const struct options *options, struct err *err)
 	return err_set(err, ERR_CONFIG, "the disclaimer was not accepted");
 }
 
-static bool begin(struct process *process, struct err *err)
+/* *ret_quit: there is nothing to serve. */
+static bool begin(struct process *process, bool *ret_quit, struct err *err)
 {
 	const struct options *options = &process->options;
 	const char *id = options_id(options);
@@ -207,6 +208,10 @@ static bool begin(struct process *process, struct err *err)
 	if (!effects_open(effects, id, err))
 		return false;
 	effects_add("started", json_pack("{s:i}", "port", (int)options->port));
+	if (setting(SET_QUIT_AT_START)) {
+		*ret_quit = true;
+		return true;
+	}
 	process->code = (int)setting(SET_CRASH_AT_START);
 	if (process->code)
 		return err_set(err, ERR_CONFIG, "told to crash at the start");
@@ -235,6 +240,7 @@ int main(int argc, char **argv)
 {
 	struct process process = {0};
 	struct err err = {0};
+	bool quit = false;
 
 	save_memory();
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -250,7 +256,8 @@ int main(int argc, char **argv)
 		options_done(&process.options);
 		return 0;
 	}
-	if (!begin(&process, &err) || !serve(&process, &err)) {
+	if (!begin(&process, &quit, &err) ||
+		(!quit && !serve(&process, &err))) {
 		log_add(LOG_FATAL, err.msg, NULL);
 		(void)fprintf(stderr, "Error: %s\n", err.msg);
 		if (!process.code)

@@ -30,6 +30,7 @@ struct metadata {
 	const char *id; /* borrowed */
 	const char *from; /* database that a migration reads */
 	json_t *global, *resume;
+	bool gave_up; /* a migration, by migrate_then_idle */
 };
 
 void metadata_init(struct metadata *m, struct store *store, const char *id);

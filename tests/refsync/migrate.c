@@ -61,13 +61,11 @@ static bool is_migrated(const json_t *doc)
 	return number(doc, "documentVersion") >= REFSYNC_METADATA;
 }
 
-/* For a faulty version: dies in the middle of its first start. */
-static void die_if_told(long done)
+static bool is_at(enum setting name, long documents)
 {
-	long limit = setting(SET_MIGRATE_THEN_DIE);
+	long limit = setting(name);
 
-	if (limit > 0 && done >= limit)
-		effects_die("crash", 3, "fatal: migration died");
+	return limit > 0 && documents >= limit;
 }
 
 static void take_time(void)
@@ -95,8 +93,20 @@ struct migration {
 	struct metadata *m;
 	bool (*keep_on)(void *);
 	void *arg;
-	long done;
+	long done; /* by this start */
+	long ready; /* by an earlier one */
 };
+
+/* For a faulty version: dies in the middle of its first start. */
+static void die_if_told(const struct migration *migration)
+{
+	if (!is_at(SET_MIGRATE_THEN_DIE, migration->done) &&
+		!is_at(SET_MIGRATE_DIES_AT, migration->done + migration->ready))
+		return;
+	log_add(LOG_FATAL, "Migrating the persisted metadata",
+		json_pack("{s:{s:s}}", "error", "message", "migration died"));
+	effects_die("crash", 3, "fatal: migration died");
+}
 
 /* from and to differ when the database was renamed. */
 static bool migrate_collection(
@@ -116,15 +126,23 @@ static bool migrate_collection(
 	json_array_foreach (docs, i, doc) {
 		const json_t *same = find_same(there, doc);
 
-		if (same && is_migrated(same))
+		if (migration->m->gave_up)
+			return true;
+		if (same && is_migrated(same)) {
+			migration->ready++;
 			continue;
+		}
+		/* One that died at a document never comes beyond it. */
+		die_if_told(migration);
 		if (migration->keep_on && !migration->keep_on(migration->arg))
 			return err_set(err, ERR_STOPPED, "stopped");
 		migrate_document(doc);
 		if (!store->ops->put(store, to, doc, err))
 			return false;
 		migration->done++;
-		die_if_told(migration->done);
+		die_if_told(migration);
+		migration->m->gave_up = is_at(SET_MIGRATE_THEN_IDLE,
+			migration->done + migration->ready);
 		take_time();
 	}
 	return true;
@@ -154,7 +172,7 @@ static bool finish(struct metadata *m, struct err *err)
 bool metadata_migrate(
 	struct metadata *m, bool (*keep_on)(void *), void *arg, struct err *err)
 {
-	struct migration migration = {m, keep_on, arg, 0};
+	struct migration migration = {m, keep_on, arg, 0, 0};
 	json_int_t from = number(m->global, "persistedMetadataVersion");
 
 	log_add(LOG_INFO, "Migrating the persisted metadata",
@@ -164,6 +182,9 @@ bool metadata_migrate(
 	for (size_t i = 0; i < sizeof(collections) / sizeof(*collections); i++)
 		if (!migrate_collection(&migration, collections[i], err))
 			return false;
+	if (m->gave_up)
+		return true;
+	die_if_told(&migration);
 	if (!finish(m, err))
 		return false;
 	effects_add("migrated",

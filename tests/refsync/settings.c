@@ -11,6 +11,7 @@
 #include "state/cleanup.h"
 #include "tests/refsync/effects.h"
 #include "tests/refsync/settings.h"
+#include "tests/refsync/version.h"
 
 #define PATH_SIZE 4096
 
@@ -36,9 +37,13 @@ static const struct {
 	[SET_NEVER_PAUSES] = {"never_pauses", 0},
 	[SET_IGNORE_SIGTERM] = {"ignore_sigterm", 0},
 	[SET_CRASH_AT_START] = {"crash_at_start", 0},
+	[SET_QUIT_AT_START] = {"quit_at_start", 0},
 	[SET_HANG_AT_START] = {"hang_at_start", 0},
 	[SET_START_IDLE] = {"start_idle", 0},
+	[SET_DIE_READY_MS] = {"die_ready_ms", 0},
 	[SET_MIGRATE_THEN_DIE] = {"migrate_then_die", 0},
+	[SET_MIGRATE_DIES_AT] = {"migrate_dies_at", 0},
+	[SET_MIGRATE_THEN_IDLE] = {"migrate_then_idle", 0},
 	[SET_ACCEPT_METADATA] = {"accept_metadata", 0},
 };
 
@@ -188,7 +193,7 @@ static bool set_one(struct settings *settings, const char *name, json_t *value,
 	return set_number(settings, name, value, err);
 }
 
-/* An object that is no endpoint is the section of some instance. */
+/* An object that is no endpoint is the section of some instance or version. */
 static bool is_section(const char *name, const json_t *value)
 {
 	return json_is_object(value) && find_endpoint(name) < 0;
@@ -206,12 +211,20 @@ static bool set_all(struct settings *settings, json_t *object, struct err *err)
 	return true;
 }
 
+static bool set_section(struct settings *settings, const json_t *json,
+	const char *name, struct err *err)
+{
+	json_t *section = json_object_get(json, name);
+
+	return !section || !is_section(name, section) ||
+	       set_all(settings, section, err);
+}
+
 static bool read_settings_file(
 	struct settings_file *file, struct settings *settings, struct err *err)
 {
 	_cleanup_json_ json_t *json = NULL;
 	json_error_t why;
-	json_t *mine;
 
 	if (!*file->path)
 		return true;
@@ -223,10 +236,9 @@ static bool read_settings_file(
 	if (!json_is_object(json))
 		return err_set(err, ERR_CONFIG, "%s, line %d: %s", file->path,
 			why.line, why.text);
-	mine = json_object_get(json, own_id);
 	if (!set_all(settings, json, err) ||
-		(mine && is_section(own_id, mine) &&
-			!set_all(settings, mine, err)))
+		!set_section(settings, json, own_id, err) ||
+		!set_section(settings, json, version_text(), err))
 		return err_wrap(err, "%s", file->path);
 	return true;
 }

@@ -3,9 +3,10 @@
  *
  * Read from the environment (REFSYNC_PAUSE_MS=...), then from the JSON file
  * that REFSYNC_FAULTS names, then from <config>.refsync; a later one wins, and
- * in a file a section named like this instance's id wins.  Files are read
- * again when they change.  An unknown name ends the process: a test with a
- * misspelt fault would prove nothing.
+ * in a file a section named like this instance's id wins, and over that one
+ * named like the version that runs ("1.13.0").  Files are read again when they
+ * change.  An unknown name ends the process: a test with a misspelt fault would
+ * prove nothing.
  */
 #ifndef REFSYNC_SETTINGS_H
 #define REFSYNC_SETTINGS_H
@@ -33,9 +34,13 @@ enum setting {
 	SET_NEVER_PAUSES, /* /pause succeeds, nothing happens */
 	SET_IGNORE_SIGTERM, /* stop signals are only logged */
 	SET_CRASH_AT_START, /* exit code; 0: no crash */
+	SET_QUIT_AT_START, /* ends at once, with exit code 0 */
 	SET_HANG_AT_START, /* neither API nor work, only signals */
 	SET_START_IDLE, /* as if there were no metadata */
+	SET_DIE_READY_MS, /* so long after it was ready; 0: never */
 	SET_MIGRATE_THEN_DIE, /* after so many documents; 0: never */
+	SET_MIGRATE_DIES_AT, /* the same, earlier starts' documents count */
+	SET_MIGRATE_THEN_IDLE, /* gives up there, as if there were none */
 	SET_ACCEPT_METADATA, /* in place of the minimum; 0: that */
 	SETTINGS,
 };

@@ -11,6 +11,11 @@ bool version_has(int minor)
 	return strtol(&REFSYNC_VERSION[2], NULL, 10) >= minor;
 }
 
+const char *version_text(void)
+{
+	return REFSYNC_VERSION;
+}
+
 const char *version_database(void)
 {
 	return version_has(20) ? DATABASE_NEW : DATABASE_OLD;

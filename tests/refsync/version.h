@@ -23,6 +23,7 @@
 
 /* All versions are 1.minor.patch. */
 bool version_has(int minor);
+const char *version_text(void);
 /* Where this version keeps its metadata. */
 const char *version_database(void);
 void version_print(void);

@@ -348,7 +348,8 @@ static bool take_up(struct worker *worker, bool *ret_ready, struct err *err)
 	enum sync_state state = SYNC_IDLE;
 
 	*ret_ready = false;
-	if (!setting(SET_START_IDLE) && !metadata_load(m, &found, err))
+	if (!setting(SET_START_IDLE) && !m->gave_up &&
+		!metadata_load(m, &found, err))
 		return false;
 	if (found == METADATA_OLDER)
 		return metadata_migrate(m, keep_on, worker->sync, err);
@@ -369,8 +370,19 @@ static bool take_up(struct worker *worker, bool *ret_ready, struct err *err)
 	if (state == SYNC_RUNNING)
 		effects_add("running", NULL);
 	show(worker, state);
+	worker->ready_ms = sync_now_ms();
 	*ret_ready = true;
 	return true;
+}
+
+/* For a faulty version: comes up, and does not live. */
+static void die_if_told(const struct worker *worker)
+{
+	long ms = setting(SET_DIE_READY_MS);
+
+	if (ms > 0 && worker->ready_ms &&
+		sync_now_ms() - worker->ready_ms >= ms)
+		effects_die("crash", 3, "fatal: told to die");
 }
 
 static bool open_clusters(struct worker *worker, struct err *err)
@@ -437,6 +449,7 @@ static bool work(struct worker *worker, struct err *err)
 		return false;
 	while (!sync_is_stopping(worker->sync)) {
 		settings_refresh();
+		die_if_told(worker);
 		if (step(worker, &ready, err))
 			lost_since_ms = 0;
 		else if (!may_retry(worker, &lost_since_ms, err))

@@ -3,7 +3,6 @@
  */
 #include "tests/refsync/light_helper/faults.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,7 +12,7 @@
 struct faults {
 	json_t *json; /* owned; the texts are its own */
 	const char *hang_op, *fail_op, *code;
-	json_int_t delay_ms;
+	json_int_t delay_ms, bytes;
 };
 
 static void faults_done(struct faults *faults)
@@ -34,10 +33,11 @@ static bool faults_read(
 	ret_faults->json = json_load_file(path, 0, &why);
 	if (ret_faults->json &&
 		json_unpack_ex(ret_faults->json, &why, 0,
-			"{s?s, s?s, s?s, s?I !}", "hang_op",
+			"{s?s, s?s, s?s, s?I, s?I !}", "hang_op",
 			&ret_faults->hang_op, "fail_op", &ret_faults->fail_op,
 			"code", &ret_faults->code, "delay_ms",
-			&ret_faults->delay_ms) == 0)
+			&ret_faults->delay_ms, "bytes",
+			&ret_faults->bytes) == 0)
 		return true;
 	return err_set(err, ERR_CONFIG, "helper_faults.json: %s", why.text);
 }
@@ -90,5 +90,17 @@ void faults_delay(const char *cluster)
 		pause.tv_nsec = (long)(faults.delay_ms % 1000) * 1000000;
 		(void)nanosleep(&pause, NULL);
 	}
+	faults_done(&faults);
+}
+
+void faults_bytes(const char *cluster, json_t *summary)
+{
+	struct faults faults;
+
+	if (faults_read(cluster, &faults, NULL) && faults.bytes > 0)
+		(void)json_object_set_new(
+			summary, "bytes", json_integer(faults.bytes));
+	else if (faults.bytes < 0)
+		(void)json_object_del(summary, "bytes");
 	faults_done(&faults);
 }

@@ -82,6 +82,7 @@ static bool op_summary(const json_t *ask, json_t **ret, struct err *err)
 		return false;
 	(void)json_object_set(
 		*ret, "bytes", json_object_get(inventory, "bytes"));
+	faults_bytes(cluster, *ret);
 	return true;
 }
 
