@@ -231,17 +231,17 @@ static bool is_new(struct names *names, const char *name)
  * passes it. */
 static bool plan_names(const struct lap_place *place, struct plan *plan)
 {
-	struct names *names = calloc(1, sizeof(*names));
+	struct names *names;
 	char path[PATH_MAX], name[LAP_POINT_MAX];
 	FILE *file;
 
+	for (unsigned s = 0; s < SCENARIO_RANDOM; s++)
+		if (!undisturbed(place, plan, s, false))
+			return false;
+	names = calloc(1, sizeof(*names));
 	if (!names)
 		abort();
 	for (unsigned s = 0; s < SCENARIO_RANDOM; s++) {
-		if (!undisturbed(place, plan, s, false)) {
-			free(names);
-			return false;
-		}
 		file = fopen(points_path(place, s, false, path), "re");
 		while (file && lap_read_point(file, NULL, name))
 			if (is_new(names, name)) {
