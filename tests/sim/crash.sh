@@ -23,7 +23,7 @@ elif [ "${FULL:-}" ]; then
 	kills=(--every 1 --doubles 2000 --seconds 86400) moments=(--laps 3000 --seconds 86400)
 	disk_seconds=86400 faults=2000
 else
-	kills=(--every 1 --doubles 520 --seconds 1700) moments=(--laps 300 --seconds 420)
+	kills=(--every 1 --doubles 760 --seconds 1700) moments=(--laps 300 --seconds 420)
 	disk_seconds=150 faults=40
 fi
 [ -x "$DATABASE" ] || kills+=(--no-database)
