@@ -72,6 +72,8 @@ void run_state_done(struct run_state *state)
 		course_done(&lane->forward);
 		course_done(&lane->back);
 		json_decref(lane->back_json);
+		json_decref(lane->turn_log);
+		json_decref(lane->halt_log);
 		free(lane->turn_why);
 		free(lane->halt_why);
 		free(lane->halt_decide);
@@ -237,6 +239,8 @@ static bool apply_resumed(
 		struct run_lane *lane = &state->lane[i];
 
 		lane->halt_code = 0;
+		json_decref(lane->halt_log);
+		lane->halt_log = NULL;
 		forget(&lane->halt_why);
 		forget(&lane->halt_decide);
 	}
@@ -386,6 +390,14 @@ static bool parse_outcome(const struct record *record,
 	return true;
 }
 
+static void set_log(json_t **log, const struct record *record)
+{
+	json_t *lines = json_object_get(record->json, "log");
+
+	json_decref(*log);
+	*log = json_is_array(lines) ? json_incref(lines) : NULL;
+}
+
 static bool apply_turn(
 	struct run_state *state, const struct record *record, struct err *err)
 {
@@ -401,6 +413,7 @@ static bool apply_turn(
 	if (!parse_outcome(record, &lane->turn_outcome, err))
 		return false;
 	lane->turned = true;
+	set_log(&lane->turn_log, record);
 	lane->back_json = json_incref(json_object_get(record->json, "course"));
 	return replace(&lane->turn_why, text_of(record->json, "why"), err) &&
 	       build_course(&lane->back, lane->back_json, err);
@@ -415,6 +428,7 @@ static bool apply_halt(
 	if (!lane)
 		return err_set(err, ERR_JOURNAL, "halt of an unknown lane");
 	lane->halt_code = (int)number_of(record->json, "code");
+	set_log(&lane->halt_log, record);
 	return replace(&lane->halt_why, text_of(record->json, "why"), err) &&
 	       replace(&lane->halt_decide, text_of(record->json, "decide"),
 		       err);

@@ -12,9 +12,10 @@
  *   done     lane, stage, step, target, how, ms, saw, detail
  *   failed   lane, stage, step, target, why: an act was proved to have failed
  *   reopen   lane, stage, step, target, why: a done step holds no longer
- *   turn     lane, why, course, outcome: now the lane takes this course
- *   halt     lane, code, why, step, target, decide: it waits for "run", or
- *            for the answer to "decide"
+ *   turn     lane, why, course, outcome, log: now the lane takes this course
+ *   halt     lane, code, why, step, target, decide, log: it waits for "run",
+ *            or for the answer to "decide".  log: what the process that failed
+ *            said last itself, an array of lines, if it did
  *   answer   step, target, answer
  *   request  what, restore: an operator asked for rollback or abort;
  *            "forward": that was refused, go on
@@ -96,6 +97,7 @@ struct run_lane {
 	bool turned;
 	enum run_outcome turn_outcome; /* what its end will be called */
 	char *turn_why;
+	json_t *turn_log, *halt_log; /* owned; arrays of lines, or NULL */
 	enum run_outcome outcome;
 	int halt_code; /* exit code since the last resume, 0 = none */
 	char *halt_why, *halt_decide;

@@ -285,6 +285,8 @@ void engine_free(struct engine *engine)
 		return;
 	for (unsigned i = 0; i < engine->lane_count; i++)
 		lane_drop_work(&engine->lane[i]);
+	for (unsigned i = 0; i < engine->lane_count; i++)
+		json_decref(engine->lane[i].words);
 	free(engine->lane);
 	helpers_free(engine->env.helpers);
 	http_free(engine->env.http);

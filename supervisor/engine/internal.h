@@ -74,6 +74,7 @@ struct lane_run {
 	unsigned undone; /* looks again since a step was last done */
 	unsigned orphans; /* works given up whose callback is still due */
 	char turn_why[300];
+	json_t *words; /* what whoever failed said last, or NULL */
 };
 
 struct engine {

@@ -177,6 +177,12 @@ void lane_undone(struct lane_run *lane, const struct work *work)
 	look_again(lane, lane->stage);
 }
 
+static void drop_words(struct lane_run *lane)
+{
+	json_decref(lane->words);
+	lane->words = NULL;
+}
+
 static void turn_now(struct lane_run *lane)
 {
 	struct engine *engine = lane->engine;
@@ -189,15 +195,16 @@ static void turn_now(struct lane_run *lane)
 					    state->plan, lane->past, restore);
 
 	if (wrote(lane, "turn",
-		    json_pack("{s:o, s:s, s:o}", "why",
+		    json_pack("{s:o, s:s, s:o, s:O*}", "why",
 			    book_text(lane->turn_why), "outcome",
 			    run_outcome_name(
 				    abort_it ? RUN_ABORTED : RUN_TURNED_BACK),
-			    "course", course)) &&
+			    "course", course, "log", lane->words)) &&
 		book_sync(engine->book, NULL))
 		lane_advance(lane);
 	else
 		engine_broken(engine);
+	drop_words(lane);
 }
 
 static void prove_first(
@@ -238,7 +245,7 @@ void lane_is_loose(struct lane_run *lane)
 
 /* A command or a put-back that is under way ends first: the other course must
  * not work against it, nor leave it half done. */
-void lane_turn(struct lane_run *lane, const char *why)
+static void turn(struct lane_run *lane, const char *why)
 {
 	sync_text_copy(lane->turn_why, sizeof(lane->turn_why), why);
 	lane->phase = LANE_TURNING;
@@ -247,12 +254,23 @@ void lane_turn(struct lane_run *lane, const char *why)
 		turn_if_proved(lane);
 }
 
+void lane_turn(struct lane_run *lane, const char *why)
+{
+	drop_words(lane);
+	turn(lane, why);
+}
+
 void lane_fail(struct lane_run *lane, const struct work *work,
 	enum err_code code, const char *why)
 {
 	enum fleet_failure on_failure = lane->engine->fleet->on_failure;
 	char text[400];
 
+	/* Before it is started again; who refuses the way back did not fail. */
+	if (lane->phase != LANE_PROVING) {
+		drop_words(lane);
+		lane->words = step_last_words(&work->run);
+	}
 	(void)snprintf(text, sizeof(text), "%s %s: %.250s",
 		work->run.kind->name, work->run.target->name, why);
 	sync_text_clean(text, sizeof(text));
@@ -262,7 +280,7 @@ void lane_fail(struct lane_run *lane, const struct work *work,
 		on_failure == FLEET_FAILURE_UNSET)
 		lane_halt(lane, work, code, why);
 	else
-		lane_turn(lane, text);
+		turn(lane, text);
 }
 
 void lane_halt(struct lane_run *lane, const struct work *work,
@@ -280,12 +298,13 @@ void lane_halt(struct lane_run *lane, const struct work *work,
 	if (code == ERR_DECIDE && !proving)
 		(void)snprintf(decide, sizeof(decide), "%s@%s",
 			work->run.kind->name, work->run.target->name);
-	body = json_pack("{s:i, s:o, s:s, s:s, s:s}", "code",
+	body = json_pack("{s:i, s:o, s:s, s:s, s:s, s:O*}", "code",
 		err_exit_code(code), "why", book_text(text), "step",
 		work->run.kind->name, "target", work->run.target->name,
-		"decide", decide);
+		"decide", decide, "log", lane->words);
 	lane->phase = LANE_HALTED;
 	lane_drop_work(lane);
+	drop_words(lane);
 	if (!wrote(lane, "halt", body))
 		return;
 	/* The other lanes, too: they would sync what was lost here. */

@@ -21,6 +21,7 @@ enum step_view { /* what an observation, or a guard, may conclude */
 	VIEW_NOT_YET, /* not there; what we began may still be under way */
 	VIEW_AGAIN, /* not there, and proved: nothing of ours is under way */
 	VIEW_FAILED, /* what we began is proved to have failed; counts */
+	VIEW_HOPELESS, /* the same, and a second try would end as this one */
 	VIEW_UNDONE, /* an earlier step of the lane no longer holds */
 	VIEW_UNKNOWN, /* cannot see: never act, never done */
 	VIEW_BLOCKED, /* only a person can get us out of this */
@@ -95,6 +96,9 @@ void step_acted(struct step_run *run, const struct err *err);
 void step_see(struct step_run *run, const char *key, json_t *value);
 /* A stage's own member, "" if it has none. */
 const char *step_param(const struct step_run *run, const char *key);
+/* What the step's target said itself of late, lines of text, scrubbed; NULL if
+ * it has no say.  For people only. */
+json_t *step_last_words(const struct step_run *run);
 /* Milliseconds since the last INTENT by CLOCK_BOOTTIME, or since this boot
  * if that was another one; -1 without an INTENT. */
 int64_t step_intent_age_ms(const struct step_run *run);

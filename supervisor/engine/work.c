@@ -281,6 +281,21 @@ static bool obey_answer(struct work *work)
 	return true;
 }
 
+/* What ended by itself is no work of another's: the lane may turn. */
+static void undone_too_often(struct work *work)
+{
+	char why[400];
+
+	(void)snprintf(why, sizeof(why), "%s; it was done %u times before",
+		work->detail, work->run.past->reopened);
+	if (work->view == VIEW_FAILED)
+		lane_fail(work->lane, work, ERR_DECIDE, why);
+	else
+		lane_halt(work->lane, work, ERR_DECIDE,
+			"it was done and undone three times; somebody works "
+			"against this run");
+}
+
 static void reopen(struct work *work)
 {
 	if (strcmp(answer_to(work), "done") == 0) {
@@ -289,9 +304,7 @@ static void reopen(struct work *work)
 	}
 	if (work->run.past->reopened >= REOPENED_MOST &&
 		strcmp(answer_to(work), "again") != 0) {
-		lane_halt(work->lane, work, ERR_DECIDE,
-			"it was done and undone three times; somebody works "
-			"against this run");
+		undone_too_often(work);
 		return;
 	}
 	if (!wrote(work, "reopen",
@@ -317,6 +330,7 @@ static void observed_again(struct work *work)
 	case VIEW_NOT_YET:
 	case VIEW_AGAIN:
 	case VIEW_FAILED:
+	case VIEW_HOPELESS:
 	case VIEW_UNDONE:
 		break;
 	}
@@ -359,6 +373,9 @@ static void observed(struct work *work)
 	case VIEW_FAILED:
 		count_failure(work);
 		return;
+	case VIEW_HOPELESS:
+		lane_fail(work->lane, work, ERR_STEP, work->detail);
+		return;
 	case VIEW_UNDONE:
 		lane_undone(work->lane, work);
 		return;
@@ -383,6 +400,7 @@ static void guarded(struct work *work)
 		wait_more(work);
 		return;
 	case VIEW_FAILED:
+	case VIEW_HOPELESS:
 		lane_fail(work->lane, work, ERR_STEP, work->detail);
 		return;
 	case VIEW_UNDONE:

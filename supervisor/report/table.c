@@ -65,6 +65,24 @@ static const char *stage_now(struct run_lane *lane)
 	return "the end";
 }
 
+static const json_t *log_of(const struct run_lane *lane)
+{
+	return lane->outcome == RUN_UNFINISHED && lane->halt_log
+		       ? lane->halt_log
+		       : lane->turn_log;
+}
+
+static void print_log(const json_t *log, FILE *out)
+{
+	size_t i;
+	json_t *line;
+
+	json_array_foreach (log, i, line)
+		if (json_is_string(line))
+			(void)fprintf(out, "\n  its log: %s",
+				json_string_value(line));
+}
+
 void report_lanes(const struct run_state *state, FILE *out)
 {
 	char when[40];
@@ -90,6 +108,7 @@ void report_lanes(const struct run_state *state, FILE *out)
 			(void)fprintf(out, " (%s)", lane->turn_why);
 		if (lane->outcome == RUN_UNFINISHED && lane->halt_why)
 			(void)fprintf(out, "\n  stopped: %s", lane->halt_why);
+		print_log(log_of(lane), out);
 		(void)fprintf(out, "\n");
 	}
 }
@@ -139,13 +158,14 @@ json_t *report_json(const struct run_state *state, int64_t now)
 		struct run_lane *lane = &state->lane[i];
 
 		(void)json_array_append_new(lanes,
-			json_pack("{s:s, s:s, s:b, s:s, s:i, s:s?, s:s?, s:s?}",
+			json_pack("{s:s, s:s, s:b, s:s, s:i, s:s?, s:s?, s:s?, "
+				  "s:O?}",
 				"name", lane->name, "outcome",
 				run_outcome_name(lane->outcome), "turned",
 				(int)lane->turned, "stage", stage_now(lane),
 				"exit", lane->halt_code, "why", lane->halt_why,
 				"turned_why", lane->turn_why, "decide",
-				lane->halt_decide));
+				lane->halt_decide, "log", log_of(lane)));
 	}
 	free(list);
 	return json_pack("{s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:o, s:o}",

@@ -6,7 +6,6 @@
  * the executable of the very process, not by what lies on disk.
  */
 #include <assert.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +16,7 @@
 #include "supervisor/install/artifact.h"
 #include "supervisor/memory.h"
 #include "supervisor/steps/steps.h"
+#include "supervisor/steps/words.h"
 
 enum {
 	VERSION_MS = 15000,
@@ -264,7 +264,7 @@ static void up_phase(struct step_run *run, const struct sync_progress *progress)
 	} else if (progress->phase == SYNC_PHASE_IDLE &&
 		   age > (int64_t)run->env->fleet->timeouts.idle * 1000) {
 		/* Never answered with /start: that would begin from nothing. */
-		step_saw(run, VIEW_FAILED,
+		step_saw(run, VIEW_HOPELESS,
 			"it stays IDLE: it did not find its sync's metadata");
 	} else {
 		step_saw(run, VIEW_UNKNOWN,
@@ -319,9 +319,9 @@ static void wrong_version(struct step_run *run, const char *what)
 		json_object_get(run->saw, "attempt"));
 
 	if (run->past->status == RUN_INTENT && attempt == run->past->intent_seq)
-		step_saw(run, VIEW_FAILED,
-			"it came up as %s, not as %s: it is not started "
-			"through the link",
+		step_saw(run, VIEW_HOPELESS,
+			"it came up as %s, not as %s: something else is "
+			"started than what the link leads to",
 			what, step_param(run, "version"));
 	else
 		step_saw(
@@ -359,28 +359,13 @@ static void version_told(void *arg, const struct child_end *end)
 		wrong_version(run, end->output);
 }
 
-/* What it said before it died, if we started it; scrubbed by the caller. */
-static void last_words(const struct step_run *run, char *ret_text, size_t size)
+/* It came up, and did not live: unless a reboot has taken everything. */
+static bool has_died(
+	const struct step_run *run, const struct process_seen *seen)
 {
-	const char *path = run->target->process.output;
-	char buf[401] = "";
-	_cleanup_fd_ int fd = -1;
-	ssize_t len;
-	char *line;
-
-	ret_text[0] = '\0';
-	if (!path)
-		return;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	(void)lseek(fd, -400, SEEK_END); /* a shorter file: from its start */
-	len = read(fd, buf, sizeof(buf) - 1);
-	while (len > 0 && buf[len - 1] == '\n')
-		buf[--len] = '\0';
-	line = strrchr(buf, '\n');
-	if (len > 0)
-		(void)snprintf(ret_text, size, "%.150s", line ? line + 1 : buf);
+	return run->past->status == RUN_DONE &&
+	       seen->attempt == run->past->intent_seq &&
+	       strcmp(run->past->intent_boot, sys_boot_id()) == 0;
 }
 
 static void up_gone(struct step_run *run, const struct process_seen *seen)
@@ -388,16 +373,20 @@ static void up_gone(struct step_run *run, const struct process_seen *seen)
 	bool spawned =
 		run->target->instance->spawn || !run->target->instance->command;
 	bool settled = step_intent_age_ms(run) >= run->stage->quiet_s * 1000;
-	char words[160];
+	_cleanup_json_ json_t *words = NULL;
+	const char *reason;
 
-	if (run->past->status != RUN_INTENT) {
+	if (spawned && has_died(run, seen)) {
+		step_saw(run, VIEW_FAILED, "it ended by itself");
+	} else if (run->past->status != RUN_INTENT) {
 		step_saw(run, VIEW_NOT_YET, "it does not run");
 	} else if (spawned && seen->attempt != run->past->intent_seq) {
 		step_saw(run, VIEW_AGAIN, "it was not started");
 	} else if (spawned || settled) {
-		last_words(run, words, sizeof(words));
+		words = step_last_words(run);
+		reason = words_reason(words);
 		step_saw(run, VIEW_FAILED, "it ended at once%s%s",
-			words[0] ? ": " : "", words);
+			reason[0] ? ": " : "", reason);
 	} else {
 		step_saw(run, VIEW_NOT_YET, "it does not run yet");
 	}

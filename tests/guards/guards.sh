@@ -110,6 +110,23 @@ is_complete() { # every partition was copied to its end
 		"$W"/destination/*internal*/partitions.ndjson >/dev/null 2>&1
 }
 
+# faulty JSON: as what the new version is, on each process
+faulty() {
+	local name
+	for name in "${NAMES[@]}"; do behave "$name" "{\"$TO\": $1}"; done
+}
+
+# another_version V: what lies in the archive says that it is TO, and starts V
+another_version() {
+	unpack_version "$1" "$W/inside"
+	mkdir -p "$W/pack/top/bin"
+	printf '#!/bin/sh\ncase $1 in --version) echo "mongosync version: %s" ;; *) exec %s/inside/mongosync "$@" ;; esac\n' \
+		"$TO" "$W" >"$W/pack/top/bin/mongosync"
+	chmod 755 "$W/pack/top/bin/mongosync"
+	tar -czf "$W/other.tgz" -C "$W/pack" top
+	edit_fleet "s#^artifact: .*#artifact: {file: \"$W/other.tgz\", sha256: $(sha256sum "$W/other.tgz" | cut -d' ' -f1)}#"
+}
+
 sync_lost() { # why
 	tally "lost $*"
 	fail "the sync is lost: $*"

@@ -34,6 +34,7 @@ struct api {
 	int fd; /* until it is listening */
 	int64_t opens_at_ms;
 	struct call *calls;
+	long told; /* answers of /progress */
 };
 
 enum endpoint {
@@ -229,8 +230,20 @@ static void act_post(struct call *call)
 		wait_ms(call, POLL_MS);
 }
 
+/* For a faulty version: comes up, and does not live. */
+static void die(struct evhttp_request *request, void *arg)
+{
+	(void)request;
+	(void)arg;
+	effects_die("crash", 3, "fatal: told to die");
+}
+
 static void act_progress(struct call *call)
 {
+	long limit = setting(SET_DIE_AFTER_ANSWERS);
+
+	if (limit > 0 && ++call->api->told >= limit)
+		evhttp_request_set_on_complete_cb(call->request, die, NULL);
 	struct sync_view view = sync_look(call->api->sync);
 
 	log_add(LOG_DEBUG, "getprogress handler called", NULL);

@@ -40,7 +40,7 @@ static const struct {
 	[SET_QUIT_AT_START] = {"quit_at_start", 0},
 	[SET_HANG_AT_START] = {"hang_at_start", 0},
 	[SET_START_IDLE] = {"start_idle", 0},
-	[SET_DIE_READY_MS] = {"die_ready_ms", 0},
+	[SET_DIE_AFTER_ANSWERS] = {"die_after_answers", 0},
 	[SET_MIGRATE_THEN_DIE] = {"migrate_then_die", 0},
 	[SET_MIGRATE_DIES_AT] = {"migrate_dies_at", 0},
 	[SET_MIGRATE_THEN_IDLE] = {"migrate_then_idle", 0},

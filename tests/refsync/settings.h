@@ -37,7 +37,7 @@ enum setting {
 	SET_QUIT_AT_START, /* ends at once, with exit code 0 */
 	SET_HANG_AT_START, /* neither API nor work, only signals */
 	SET_START_IDLE, /* as if there were no metadata */
-	SET_DIE_READY_MS, /* so long after it was ready; 0: never */
+	SET_DIE_AFTER_ANSWERS, /* of /progress, once it is ready; 0: never */
 	SET_MIGRATE_THEN_DIE, /* after so many documents; 0: never */
 	SET_MIGRATE_DIES_AT, /* the same, earlier starts' documents count */
 	SET_MIGRATE_THEN_IDLE, /* gives up there, as if there were none */

@@ -370,19 +370,8 @@ static bool take_up(struct worker *worker, bool *ret_ready, struct err *err)
 	if (state == SYNC_RUNNING)
 		effects_add("running", NULL);
 	show(worker, state);
-	worker->ready_ms = sync_now_ms();
 	*ret_ready = true;
 	return true;
-}
-
-/* For a faulty version: comes up, and does not live. */
-static void die_if_told(const struct worker *worker)
-{
-	long ms = setting(SET_DIE_READY_MS);
-
-	if (ms > 0 && worker->ready_ms &&
-		sync_now_ms() - worker->ready_ms >= ms)
-		effects_die("crash", 3, "fatal: told to die");
 }
 
 static bool open_clusters(struct worker *worker, struct err *err)
@@ -449,7 +438,6 @@ static bool work(struct worker *worker, struct err *err)
 		return false;
 	while (!sync_is_stopping(worker->sync)) {
 		settings_refresh();
-		die_if_told(worker);
 		if (step(worker, &ready, err))
 			lost_since_ms = 0;
 		else if (!may_retry(worker, &lost_since_ms, err))

@@ -20,7 +20,6 @@ struct worker {
 	bool caught_up; /* the last look found less than it asked for */
 	bool drained; /* it found nothing */
 	int64_t since_ms; /* when the state was entered */
-	int64_t ready_ms; /* when it had taken up what was persisted */
 	int64_t events_applied;
 };
 

@@ -1,0 +1,194 @@
+/*
+ * words.c - the last lines of a sync process's own log, and of what it printed.
+ */
+#include "supervisor/steps/words.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "state/cleanup.h"
+#include "supervisor/fleet/secret.h"
+#include "supervisor/memory.h"
+#include "supervisor/steps/steps.h"
+#include "sync_client/sync_text.h"
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+/* "error" is a text or {"message"}; so is what it was handled as. */
+static const char *error_of(const json_t *event)
+{
+	static const char *const keys[] = {"error", "handledError"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const json_t *error = json_object_get(event, keys[i]);
+		const char *text = json_is_object(error)
+					   ? text_of(error, "message")
+					   : text_of(event, keys[i]);
+
+		if (text[0])
+			return text;
+	}
+	return "";
+}
+
+static bool is_fatal(const json_t *event)
+{
+	const char *level = text_of(event, "level");
+
+	return strcmp(level, "fatal") == 0 || strcmp(level, "panic") == 0;
+}
+
+/* Scrubbed while it is whole: half a password would not be known as one. */
+static json_t *fit(const char *line)
+{
+	_cleanup_free_ char *clean = scrub(line);
+	char words[WORDS_BYTES + 1];
+
+	sync_text_copy(words, sizeof(words), clean);
+	return words[0] ? json_string(words) : NULL;
+}
+
+static json_t *line_words(const char *line, size_t len, bool *ret_fatal)
+{
+	_cleanup_json_ json_t *event =
+		json_loadb(line, len, JSON_DISABLE_EOF_CHECK, NULL);
+	_cleanup_free_ char *text = NULL;
+	const char *level = text_of(event, "level"), *error = error_of(event);
+
+	*ret_fatal = is_fatal(event);
+	if (json_is_object(event) && (level[0] || error[0]))
+		text = memory_text("%s%s%s%s%s", level, level[0] ? ": " : "",
+			text_of(event, "message"), error[0] ? ": " : "", error);
+	else
+		text = memory_text("%.*s", (int)len, line);
+	return fit(text);
+}
+
+/* Keeps the last fatal line and, behind it, the last others. */
+static void keep(
+	json_t *lines, json_t **fatal, json_t *words, bool is_last_word)
+{
+	if (!words)
+		return;
+	if (is_last_word) {
+		json_decref(*fatal);
+		*fatal = words;
+		return;
+	}
+	(void)json_array_append_new(lines, words);
+	if (json_array_size(lines) > WORDS_LINES)
+		(void)json_array_remove(lines, 0);
+}
+
+json_t *words_of(const char *text, size_t len, bool whole)
+{
+	json_t *lines = json_array(), *fatal = NULL, *words;
+	const char *end = text + len;
+	bool skip = !whole, is_last_word;
+
+	while (text < end) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+		size_t line_len = (size_t)((stop ? stop : end) - text);
+
+		if (!skip) {
+			words = line_words(text, line_len, &is_last_word);
+			keep(lines, &fatal, words, is_last_word);
+		}
+		skip = false;
+		text += line_len + 1;
+	}
+	if (fatal && json_array_size(lines) == WORDS_LINES)
+		(void)json_array_remove(lines, 0);
+	if (fatal)
+		(void)json_array_insert_new(lines, 0, fatal);
+	return lines;
+}
+
+const char *words_reason(const json_t *words)
+{
+	size_t count = json_array_size(words);
+	const char *first = json_string_value(json_array_get(words, 0));
+	bool fatal = first && (strncmp(first, "fatal", 5) == 0 ||
+				      strncmp(first, "panic", 5) == 0);
+
+	if (!count)
+		return "";
+	return fatal ? first
+		     : json_string_value(json_array_get(words, count - 1));
+}
+
+/* Nothing if it was not written to since: then it speaks of an earlier life. */
+static json_t *words_of_file(const char *path, int64_t since_ms)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char tail[WORDS_TAIL];
+	struct stat st;
+	off_t from = 0;
+	ssize_t len;
+
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+		(int64_t)st.st_mtim.tv_sec * 1000 + 999 < since_ms)
+		return json_array();
+	if (st.st_size > WORDS_TAIL)
+		from = st.st_size - WORDS_TAIL;
+	len = pread(fd, tail, sizeof(tail), from);
+	return words_of(tail, len > 0 ? (size_t)len : 0, from == 0);
+}
+
+/* mongosync writes this file into the directory of its logPath. */
+static char *log_of(const struct target *target)
+{
+	const char *folder = target->config.log_path;
+	const char *below = target->process.directory;
+
+	if (!folder[0] || (folder[0] != '/' && !below))
+		return NULL;
+	return memory_text("%s%s%s/mongosync.log",
+		folder[0] == '/' ? "" : below, folder[0] == '/' ? "" : "/",
+		folder);
+}
+
+static void add_other(json_t *lines, const json_t *more)
+{
+	size_t i, j;
+	json_t *line, *known;
+
+	json_array_foreach (more, i, line) {
+		bool is_new = json_array_size(lines) < WORDS_LINES;
+
+		json_array_foreach (lines, j, known)
+			if (json_equal(line, known))
+				is_new = false;
+		if (is_new)
+			(void)json_array_append(lines, line);
+	}
+}
+
+json_t *step_last_words(const struct step_run *run)
+{
+	const struct target *target = run->target;
+	int64_t since = run->past ? run->past->intent_at : 0;
+	_cleanup_json_ json_t *printed = NULL;
+	_cleanup_free_ char *log = NULL;
+	json_t *lines;
+
+	if (target->type != TARGET_PROCESS)
+		return NULL;
+	log = log_of(target);
+	lines = log ? words_of_file(log, since) : json_array();
+	if (target->process.output)
+		printed = words_of_file(target->process.output, since);
+	add_other(lines, printed);
+	if (json_array_size(lines) == 0) {
+		json_decref(lines);
+		return NULL;
+	}
+	return lines;
+}

@@ -1,0 +1,27 @@
+/*
+ * words.h - what a sync process said last, for people who ask why it failed.
+ *
+ * Its log is NDJSON, one event a line, as mongosync writes it, but plain text
+ * may stand in between (a panic).  Nothing is decided by it.
+ */
+#ifndef SUPERVISOR_STEPS_WORDS_H
+#define SUPERVISOR_STEPS_WORDS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	WORDS_LINES = 5,
+	WORDS_BYTES = 200, /* of each line */
+	WORDS_TAIL = 16384, /* of a file that is looked at */
+};
+
+/* The last lines of the tail of a log, as "level: message: error", scrubbed
+ * before they are cut; the last fatal one comes first.  whole: it begins at the
+ * beginning, and so with a whole line.  The caller owns the array. */
+json_t *words_of(const char *text, size_t len, bool whole);
+/* The one that tells why it ended: the fatal one, else the last; or "". */
+const char *words_reason(const json_t *words);
+
+#endif
