@@ -72,6 +72,13 @@ static const json_t *log_of(const struct run_lane *lane)
 		       : lane->turn_log;
 }
 
+static json_t *log_json(const struct run_lane *lane)
+{
+	const json_t *log = log_of(lane);
+
+	return log ? json_deep_copy(log) : json_array();
+}
+
 static void print_log(const json_t *log, FILE *out)
 {
 	size_t i;
@@ -159,13 +166,13 @@ json_t *report_json(const struct run_state *state, int64_t now)
 
 		(void)json_array_append_new(lanes,
 			json_pack("{s:s, s:s, s:b, s:s, s:i, s:s?, s:s?, s:s?, "
-				  "s:O?}",
+				  "s:o}",
 				"name", lane->name, "outcome",
 				run_outcome_name(lane->outcome), "turned",
 				(int)lane->turned, "stage", stage_now(lane),
 				"exit", lane->halt_code, "why", lane->halt_why,
 				"turned_why", lane->turn_why, "decide",
-				lane->halt_decide, "log", log_of(lane)));
+				lane->halt_decide, "log", log_json(lane)));
 	}
 	free(list);
 	return json_pack("{s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:o, s:o}",

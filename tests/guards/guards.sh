@@ -120,6 +120,7 @@ faulty() {
 another_version() {
 	unpack_version "$1" "$W/inside"
 	mkdir -p "$W/pack/top/bin"
+	# shellcheck disable=SC2016 # the script is to expand them
 	printf '#!/bin/sh\ncase $1 in --version) echo "mongosync version: %s" ;; *) exec %s/inside/mongosync "$@" ;; esac\n' \
 		"$TO" "$W" >"$W/pack/top/bin/mongosync"
 	chmod 755 "$W/pack/top/bin/mongosync"

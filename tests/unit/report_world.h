@@ -83,9 +83,9 @@ static inline void world_turn(struct world *world, int n, const char *outcome)
 				  : mongosync()->back(world->plan, lane, false);
 
 	made_up_write(at(world, n), "turn",
-		json_pack("{s:s, s:s, s:s, s:o}", "lane", "shop", "why",
-			"start a: it ended", "outcome", outcome, "course",
-			course));
+		json_pack("{s:s, s:s, s:s, s:o, s:[s, s]}", "lane", "shop",
+			"why", "start a: it ended", "outcome", outcome,
+			"course", course, "log", "fatal: no", "bye"));
 }
 
 /* a is paused at 10, stopped at 20, up on the new version at 40. */

@@ -83,6 +83,18 @@ static void test_setting_own_section_wins(void **state)
 	assert_int_equal(setting(SET_PAUSE_MS), 2);
 }
 
+static void test_setting_section_of_the_version_wins_over_all(void **state)
+{
+	const struct world *world = *state;
+	struct err err;
+
+	replace(world->beside, "{\"1.18.0\":{\"pause_ms\":4},"
+			       "\"1.12.0\":{\"pause_ms\":5},"
+			       "\"shard0\":{\"pause_ms\":2},\"pause_ms\":1}");
+	assert_true(settings_open(world->config, "shard0", &err));
+	assert_int_equal(setting(SET_PAUSE_MS), 4);
+}
+
 static void test_settings_open_refuses_what_it_does_not_know(void **state)
 {
 	const struct world *world = *state;
@@ -163,6 +175,7 @@ int main(void)
 		TEST(test_setting_without_files_is_normal),
 		TEST(test_setting_file_beats_environment),
 		TEST(test_setting_own_section_wins),
+		TEST(test_setting_section_of_the_version_wins_over_all),
 		TEST(test_settings_open_refuses_what_it_does_not_know),
 		TEST(test_settings_refresh_keeps_the_old_when_bad),
 		TEST(test_settings_fault_happens_as_often_as_told),

@@ -94,11 +94,13 @@ static void test_report_lanes_says_where_each_lane_is(void **state)
 	assert_lanes(&world, STARTED "\nlane shop: at stop\n");
 
 	made_up_write(&world.run, "halt",
-		json_pack("{s:s, s:i, s:s}", "lane", "shop", "code", 6, "why",
-			"stop a: not there after 300 s"));
+		json_pack("{s:s, s:i, s:s, s:[s]}", "lane", "shop", "code", 6,
+			"why", "stop a: not there after 300 s", "log",
+			"still at it"));
 	assert_lanes(&world,
 		STARTED "\nlane shop: at stop\n"
-			"  stopped: stop a: not there after 300 s\n");
+			"  stopped: stop a: not there after 300 s\n"
+			"  its log: still at it\n");
 
 	made_up_write(&world.run, "resumed", NULL);
 	assert_lanes(&world, STARTED ", taken up again 1 time\n"
@@ -109,7 +111,9 @@ static void test_report_lanes_says_where_each_lane_is(void **state)
 	world_turn(&world, 60, "turned-back");
 	assert_lanes(&world, STARTED ", taken up again 2 times\n"
 				     "lane shop: going back, at start (start "
-				     "a: it ended)\n");
+				     "a: it ended)\n"
+				     "  its log: fatal: no\n"
+				     "  its log: bye\n");
 
 	/* Why it stood still on the way does not matter at the end. */
 	made_up_write(&world.run, "halt",
@@ -120,7 +124,9 @@ static void test_report_lanes_says_where_each_lane_is(void **state)
 			"turned-back"));
 	assert_lanes(&world, STARTED ", taken up again 2 times\n"
 				     "lane shop: turned-back (start a: it "
-				     "ended)\n");
+				     "ended)\n"
+				     "  its log: fatal: no\n"
+				     "  its log: bye\n");
 	world_done(&world);
 }
 
@@ -216,7 +222,7 @@ static void test_report_json_of_a_lane_that_waits_for_a_person(void **state)
 		"{\"name\":\"shop\",\"outcome\":\"unfinished\","
 		"\"turned\":false,\"stage\":\"stop\",\"exit\":7,"
 		"\"why\":\"nobody knows\",\"turned_why\":null,"
-		"\"decide\":\"stop@a\"}");
+		"\"decide\":\"stop@a\",\"log\":[]}");
 	assert_int_equal(
 		json_array_size(json_object_get(json, "processes")), 2);
 	(void)json_object_del(json, "processes");
@@ -249,7 +255,8 @@ static void test_report_json_of_a_lane_that_turned_back(void **state)
 	assert_member(json, "lanes",
 		"{\"name\":\"shop\",\"outcome\":\"turned-back\","
 		"\"turned\":true,\"stage\":\"hold\",\"exit\":0,\"why\":null,"
-		"\"turned_why\":\"start a: it ended\",\"decide\":null}");
+		"\"turned_why\":\"start a: it ended\",\"decide\":null,"
+		"\"log\":[\"fatal: no\",\"bye\"]}");
 	assert_string_equal(json_string_value(json_object_get(json, "outcome")),
 		"turned-back");
 	assert_int_equal(json_integer_value(json_object_get(json, "exit")), 9);

@@ -80,9 +80,11 @@ static void test_halt_is_cleared_by_resumed(void **state)
 	struct run_lane *lane = run_state_lane(&run->state, "east");
 
 	made_up_write(run, "halt",
-		json_pack("{s:s, s:i, s:s, s:s}", "lane", "east", "code", 7,
-			"why", "nobody knows", "decide", "stop@a"));
+		json_pack("{s:s, s:i, s:s, s:s, s:[s]}", "lane", "east", "code",
+			7, "why", "nobody knows", "decide", "stop@a", "log",
+			"bye"));
 	assert_int_equal(lane->halt_code, 7);
+	assert_int_equal(json_array_size(lane->halt_log), 1);
 	assert_string_equal(lane->halt_why, "nobody knows");
 	assert_string_equal(lane->halt_decide, "stop@a");
 	assert_int_equal(run_state_lane(&run->state, "west")->halt_code, 0);
@@ -93,6 +95,7 @@ static void test_halt_is_cleared_by_resumed(void **state)
 	assert_int_equal(lane->halt_code, 0);
 	assert_null(lane->halt_why);
 	assert_null(lane->halt_decide);
+	assert_null(lane->halt_log);
 	assert_int_equal(run->state.resumed, 1);
 	assert_int_equal(run->state.pid, 5);
 	assert_string_equal(run->state.boot, "another");
