@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "state/cleanup.h"
 #include "state/sys.h"
@@ -313,12 +314,32 @@ static void right_version(struct step_run *run)
 		step_cannot_look(run, &err);
 }
 
-static void wrong_version(struct step_run *run, const char *what)
+static bool is_spawned(const struct step_run *run)
+{
+	return run->target->instance->spawn || !run->target->instance->command;
+}
+
+/* What we see came by our start?  A command notes no attempt; then it is what
+ * has begun since. */
+static bool is_our_start(const struct step_run *run)
 {
 	uint64_t attempt = (uint64_t)json_integer_value(
 		json_object_get(run->saw, "attempt"));
+	int64_t ticks =
+		json_integer_value(json_object_get(run->saw, "start_ticks"));
+	int64_t per_second = sysconf(_SC_CLK_TCK);
 
-	if (run->past->status == RUN_INTENT && attempt == run->past->intent_seq)
+	if (run->past->status != RUN_INTENT)
+		return false;
+	if (is_spawned(run))
+		return attempt == run->past->intent_seq;
+	return strcmp(run->past->intent_boot, sys_boot_id()) == 0 &&
+	       (ticks + 1) * 1000 / per_second >= run->past->intent_up;
+}
+
+static void wrong_version(struct step_run *run, const char *what)
+{
+	if (is_our_start(run))
 		step_saw(run, VIEW_HOPELESS,
 			"it came up as %s, not as %s: something else is "
 			"started than what the link leads to",
@@ -363,20 +384,19 @@ static void version_told(void *arg, const struct child_end *end)
 static bool has_died(
 	const struct step_run *run, const struct process_seen *seen)
 {
-	return run->past->status == RUN_DONE &&
-	       seen->attempt == run->past->intent_seq &&
+	return run->past->status == RUN_DONE && run->past->intents &&
+	       (!is_spawned(run) || seen->attempt == run->past->intent_seq) &&
 	       strcmp(run->past->intent_boot, sys_boot_id()) == 0;
 }
 
 static void up_gone(struct step_run *run, const struct process_seen *seen)
 {
-	bool spawned =
-		run->target->instance->spawn || !run->target->instance->command;
+	bool spawned = is_spawned(run);
 	bool settled = step_intent_age_ms(run) >= run->stage->quiet_s * 1000;
 	_cleanup_json_ json_t *words = NULL;
 	const char *reason;
 
-	if (spawned && has_died(run, seen)) {
+	if (has_died(run, seen)) {
 		step_saw(run, VIEW_FAILED, "it ended by itself");
 	} else if (run->past->status != RUN_INTENT) {
 		step_saw(run, VIEW_NOT_YET, "it does not run");

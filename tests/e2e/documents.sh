@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# documents.sh - real documents in real databases, a writer that goes on, and in
-# the end the question whether source and destination are equal.  For a test that
-# has sourced lib.sh; needs_database comes first.
+# documents.sh - documents for the syncs to copy.  In real databases: a writer that
+# goes on, and in the end the question whether source and destination are equal;
+# needs_database comes first.  For a test that has sourced lib.sh.
 
 WORKLOAD=$BUILD/tests/workload/workload
 DOCUMENTS=${DOCUMENTS:-3000}
@@ -54,4 +54,12 @@ expect_equal() { # version that has to do the rest
 	has_copied "$1" $((before + 1)) || fail "the copy was over too early: this proves little"
 	[ "$(effects '.event == "partition" and .again == true')" = 0 ] || sync_lost "copied a second time"
 	grep -qF "$SECRET" "$W/shard0.conf" || fail "there was no password to be found"
+}
+
+# light_documents COUNT: a light source that has documents, so that they can be
+# compared; a world without them only counts what it copies.
+light_documents() {
+	mkdir -p "$W/source/shop" "$W/source/refsync_changelog"
+	seq "$1" | jq -c '{_id: ., name: "document \(.)"}' >"$W/source/shop/docs.ndjson"
+	: >"$W/source/refsync_changelog/events.ndjson"
 }

@@ -60,14 +60,6 @@ stays_dead() { # NAME: ends its process, as nobody would
 
 # --- fleets that come back by themselves
 
-# light_documents COUNT: a light source that has documents, so that they can be
-# compared; a world without them only counts what it copies.
-light_documents() {
-	mkdir -p "$W/source/shop" "$W/source/refsync_changelog"
-	seq "$1" | jq -c '{_id: ., name: "document \(.)"}' >"$W/source/shop/docs.ndjson"
-	: >"$W/source/refsync_changelog/events.ndjson"
-}
-
 # copied_world COUNT: so many processes on FROM, RUNNING, with documents
 copied_world() {
 	world light
@@ -128,6 +120,7 @@ another_version() {
 	edit_fleet "s#^artifact: .*#artifact: {file: \"$W/other.tgz\", sha256: $(sha256sum "$W/other.tgz" | cut -d' ' -f1)}#"
 }
 
+WHOLE_S=30 # a sync that is late is not lost
 sync_lost() { # why
 	tally "lost $*"
 	fail "the sync is lost: $*"
@@ -142,10 +135,10 @@ expect_whole() {
 	fi
 	[ -s "$W/source/shop/docs.ndjson" ] || fail "there is nothing to compare"
 	[ "$(effects '.event == "partition" and .again == true')" = 0 ] || sync_lost "copied a second time"
-	until_true 30 is_complete || sync_lost "the copy does not end"
-	until_true 30 light_is_equal || sync_lost "source and destination differ"
+	until_true "$WHOLE_S" is_complete || sync_lost "the copy does not end"
+	until_true "$WHOLE_S" light_is_equal || sync_lost "source and destination differ"
 	light_write
-	until_true 30 light_is_equal || sync_lost "what is written now does not arrive"
+	until_true "$WHOLE_S" light_is_equal || sync_lost "what is written now does not arrive"
 }
 
 # came_back WHAT: after a run that ended in exit 9 every process is RUNNING on the

@@ -2,6 +2,8 @@
 # A new version that does not come up, and leaves the metadata as it was saved:
 # the lane goes back by itself, exit 9, and says why in the process's own words.
 . "$(dirname "$0")/guards.sh"
+# shellcheck source=../e2e/commands.sh
+. "$(dirname "$0")/../e2e/commands.sh"
 
 no_second_time() { # the metadata was not migrated, and each process went once
 	expect_effects 0 '.event == "migrated"'
@@ -91,10 +93,32 @@ is_another_version() { # what it starts
 	came_back "a version that is $1"
 }
 
+# The operator's own commands start it: its words are in its log all the same.
+commands_start_another() {
+	commands_world 2
+	cp "$W/fleet.yaml" "$W/good.yaml"
+	another_version 1.12.0
+	syncup run "$W/fleet.yaml"
+	said 'it came up as 1.12.0, not as 1.13.0'
+	came_back "a version that is another, by commands"
+}
+
+commands_hang() {
+	commands_world 1
+	faulty '{"hang_at_start": 1}'
+	edit_fleet 's/ start: 30/ start: 4/'
+	syncup run "$W/fleet.yaml"
+	expect_code 9 "a version that never answers, by commands"
+	says 'not there after [0-9]+ s: ' 'Mongosync Options'
+	came_back "a version that never answers, by commands"
+}
+
 scenario "exits at once" exits_at_once
 scenario "exits with 0" exits_with_0
 scenario "refuses the metadata" refuses_the_metadata
 scenario "never answers" never_answers
 scenario "stays IDLE" stays_idle
 scenario "is the old version" is_another_version 1.12.0
+scenario "is the old version, by commands" commands_start_another
+scenario "never answers, by commands" commands_hang
 scenarios_end
