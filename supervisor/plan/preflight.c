@@ -144,6 +144,25 @@ bool preflight(struct survey *survey, struct err *err)
 	return true;
 }
 
+/* A long subject is cut in the finding. */
+static bool is_subject(const struct finding *finding, const char *name)
+{
+	return strncmp(finding->subject, name, sizeof(finding->subject) - 1) ==
+	       0;
+}
+
+const struct claim *survey_claim(
+	const struct survey *survey, const struct finding *finding)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		if (is_subject(finding, survey->instance[i].instance->name))
+			return &survey->instance[i].claim;
+	for (unsigned i = 0; i < survey->lane_count; i++)
+		if (is_subject(finding, survey->lane[i].link_path))
+			return &survey->lane[i].link_claim;
+	return NULL;
+}
+
 enum err_code survey_refused(const struct survey *survey)
 {
 	enum err_code code = ERR_NONE;

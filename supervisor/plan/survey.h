@@ -131,6 +131,9 @@ bool preflight(struct survey *survey, struct err *err) WARN_UNUSED;
 /* One more finding, to be filled in.  Lives until the next one. */
 struct finding *survey_add(struct survey *survey, enum finding_level level,
 	const char *check, const char *subject);
+/* The claim that a finding is about, by its subject; NULL: about none. */
+const struct claim *survey_claim(
+	const struct survey *survey, const struct finding *finding);
 /* The worst refusal's code, or ERR_NONE. */
 enum err_code survey_refused(const struct survey *survey);
 /* A lane that runs the version already is left alone. */
