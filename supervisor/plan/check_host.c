@@ -46,8 +46,8 @@ void check_artifact(struct survey *survey)
 	finding = survey_add(
 		survey, FINDING_PASS, "artifact", fleet->artifact.file);
 	finding_say(finding,
-		"sha256 as given, its executable runs on this host and says "
-		"version %s, %u files, %llu MiB",
+		"sha256 as given, runs here, says version %s, %u files, "
+		"%llu MiB",
 		survey->artifact.version, survey->artifact.files,
 		(unsigned long long)(survey->artifact.bytes >> 20));
 }

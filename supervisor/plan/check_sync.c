@@ -350,5 +350,5 @@ void check_verifier(struct survey *survey, struct seen_instance *seen)
 			"%s: what it had is lost already, by the pause",
 			progress->phase_text);
 	else
-		finding_say(finding, "none works");
+		finding_say(finding, "it has none");
 }
