@@ -16,6 +16,7 @@ const char *const metadata_summary_collections[] = {
 void metadata_summary_done(struct metadata_summary *summary)
 {
 	json_decref(summary->instances);
+	json_decref(summary->options);
 	*summary = (struct metadata_summary){0};
 }
 
@@ -165,6 +166,60 @@ static bool add_instance(
 	return true;
 }
 
+static bool is_told(const json_t *value)
+{
+	return value && !json_is_null(value);
+}
+
+/* In its own word; a boolean is one of an early version. */
+static json_t *word_of(const json_t *value, const char *yes, const char *no)
+{
+	if (!is_told(value))
+		return json_null();
+	if (json_is_boolean(value))
+		return json_string(json_is_true(value) ? yes : no);
+	return json_string(
+		json_is_string(value) ? json_string_value(value) : "unknown");
+}
+
+/* {selectAll: bool, dbsAndColls: a list, or an object of lists} */
+static json_t *natural_order_of(const json_t *filter)
+{
+	const json_t *all = json_object_get(filter, "selectAll");
+	const json_t *some = json_object_get(filter, "dbsAndColls");
+
+	if (!is_told(filter))
+		return json_null();
+	if (!json_is_object(filter) ||
+		(is_told(all) && !json_is_boolean(all)) ||
+		(is_told(some) && !json_is_array(some) &&
+			!json_is_object(some)) ||
+		(!all && !some && json_object_size(filter) > 0))
+		return json_string("unknown");
+	if (json_is_true(all))
+		return json_string("all");
+	return json_string(json_array_size(some) || json_object_size(some)
+				   ? "some"
+				   : "none");
+}
+
+static json_t *options_of(const json_t *doc)
+{
+	const json_t *mode = json_object_get(doc, "verificationMode");
+
+	if (!mode)
+		mode = json_object_get(doc, "verificationmode");
+	return json_pack("{s:o, s:o, s:o, s:o}", "write_blocking",
+		word_of(json_object_get(doc, "writeBlockingMode"),
+			"destinationOnly", "none"),
+		"natural_order",
+		natural_order_of(
+			json_object_get(doc, "copyInNaturalOrderFilter")),
+		"random_id",
+		word_of(json_object_get(doc, "detectRandomId"), "on", "off"),
+		"verification", word_of(mode, "enabled", "disabled"));
+}
+
 static void add_global(struct metadata_summary *summary, const json_t *doc)
 {
 	static const char *const keys[] = {
@@ -174,6 +229,8 @@ static void add_global(struct metadata_summary *summary, const json_t *doc)
 	summary->global = true;
 	for (size_t i = 0; i < 2 && !summary->metadata_version; i++)
 		summary->metadata_version = number_or_zero(doc, keys[i]);
+	json_decref(summary->options);
+	summary->options = options_of(doc);
 }
 
 static void add_partition(struct metadata_summary *summary, const json_t *doc)
@@ -181,14 +238,18 @@ static void add_partition(struct metadata_summary *summary, const json_t *doc)
 	const char *phase =
 		json_string_value(json_object_get(doc, "partitionPhase"));
 
+	int64_t bytes = number_or_zero(doc, "copiedByteCount");
+
 	summary->partitions++;
-	summary->partition_bytes += number_or_zero(doc, "copiedByteCount");
-	if (!phase)
+	summary->partition_bytes += bytes;
+	if (!phase) {
 		summary->odd = true;
-	else if (strcmp(phase, "done") == 0)
+	} else if (strcmp(phase, "done") == 0) {
 		summary->partitions_done++;
-	else if (strcmp(phase, "in progress") == 0)
+	} else if (strcmp(phase, "in progress") == 0) {
 		summary->partitions_begun++;
+		summary->begun_bytes += bytes;
+	}
 }
 
 bool metadata_summary_add(struct metadata_summary *summary,
@@ -208,6 +269,18 @@ bool metadata_summary_add(struct metadata_summary *summary,
 	return true;
 }
 
+/* What a sync would continue from: a verifier's database is none of these. */
+static json_t *generations_of(const json_t *databases)
+{
+	json_t *list = json_array(), *item;
+	size_t i;
+
+	json_array_foreach (databases, i, item)
+		if (metadata_name_rank(json_string_value(item)) > 0)
+			(void)json_array_append(list, item);
+	return list;
+}
+
 bool metadata_summary_end(struct metadata_summary *summary,
 	const json_t *databases, const char *main, json_t **ret_json,
 	struct err *err)
@@ -221,14 +294,19 @@ bool metadata_summary_end(struct metadata_summary *summary,
 
 	if (!summary->instances)
 		summary->instances = json_array();
+	if (!summary->options)
+		summary->options = options_of(NULL);
 	*ret_json = json_pack(
-		"{s:b, s:O, s:s?, s:o, s:b, s:O, s:{s:I, s:I, s:I}, s:I}",
-		"found", found, "databases", databases, "database", main,
-		"metadata_version", version, "recognised", recognised,
-		"instances", summary->instances, "partitions", "total",
-		(json_int_t)summary->partitions, "done",
+		"{s:b, s:O, s:o, s:s?, s:o, s:b, s:O, s:O, s:{s:I, s:I, s:I, "
+		"s:I}, s:I}",
+		"found", found, "databases", databases, "generations",
+		generations_of(databases), "database", main, "metadata_version",
+		version, "recognised", recognised, "instances",
+		summary->instances, "options", summary->options, "partitions",
+		"total", (json_int_t)summary->partitions, "done",
 		(json_int_t)summary->partitions_done, "in_progress",
-		(json_int_t)summary->partitions_begun, "copied_bytes",
+		(json_int_t)summary->partitions_begun, "in_progress_bytes",
+		(json_int_t)summary->begun_bytes, "copied_bytes",
 		(json_int_t)(summary->partitions ? summary->partition_bytes
 						 : summary->statistics_bytes));
 	return *ret_json || err_set(err, ERR_BUG, "summing up the metadata");

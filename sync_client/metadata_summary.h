@@ -16,9 +16,10 @@
 
 struct metadata_summary { /* zero is empty */
 	json_t *instances;
+	json_t *options; /* what globalState says of /start's */
 	json_int_t metadata_version; /* 0: not told */
 	int64_t partitions, partitions_done, partitions_begun;
-	int64_t partition_bytes, statistics_bytes;
+	int64_t partition_bytes, begun_bytes, statistics_bytes;
 	bool global, statistics, odd;
 };
 
@@ -30,9 +31,15 @@ bool metadata_summary_add(struct metadata_summary *summary,
 	const char *collection, const json_t *doc, struct err *err) WARN_UNUSED;
 /*
  * databases: array of names, may be empty; main may be NULL.
- * {found, databases, database, metadata_version, recognised, instances:
- * [{id,state,phase,last_event}], partitions {total,done,in_progress},
- * copied_bytes}
+ * {found, databases, generations, database, metadata_version, recognised,
+ * instances: [{id,state,phase,last_event}], options, partitions
+ * {total,done,in_progress,in_progress_bytes}, copied_bytes}
+ *
+ * generations: those of the databases that a sync would continue from; one.
+ * options, each null if it is not told, "unknown" if its form is not known:
+ * write_blocking (in its own word), natural_order ("none", "some" collections,
+ * "all"), random_id ("on", "off": such collections are read in natural order,
+ * too), verification (in its own word).
  */
 bool metadata_summary_end(struct metadata_summary *summary,
 	const json_t *databases, const char *main, json_t **ret_json,

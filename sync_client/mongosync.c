@@ -96,12 +96,19 @@ static int64_t lag_of(const json_t *progress)
 	return lag >= 0 ? lag : number_of(progress, "lagTimeSeconds");
 }
 
-static bool has_verifier(const json_t *progress)
+/* Of the source's side; the destination's says much the same. */
+static void read_verifier(const json_t *from, struct sync_progress *to)
 {
-	const json_t *verifier = json_object_get(progress, "verification");
+	const json_t *verifier = json_object_get(from, "verification");
+	const json_t *side = json_object_get(verifier, "source");
 
-	return json_is_object(json_object_get(verifier, "source")) ||
-	       json_is_object(json_object_get(verifier, "destination"));
+	if (!json_is_object(side))
+		side = json_object_get(verifier, "destination");
+	to->verifier = json_is_object(side);
+	text_of(side, "phase", to->verifier_phase, sizeof(to->verifier_phase));
+	to->verifier_docs = number_of(side, "estimatedDocumentCount");
+	to->verifier_hashed = number_of(side, "hashedDocumentCount");
+	to->verifier_collections = number_of(side, "totalCollectionCount");
 }
 
 static void read_progress(const json_t *from, struct sync_progress *to)
@@ -114,7 +121,7 @@ static void read_progress(const json_t *from, struct sync_progress *to)
 	text_of(from, "state", to->phase_text, sizeof(to->phase_text));
 	to->can_write = perhaps(from, "canWrite");
 	to->can_commit = json_is_true(json_object_get(from, "canCommit"));
-	to->verifier = has_verifier(from);
+	read_verifier(from, to);
 	text_of(from, "mongosyncID", to->id, sizeof(to->id));
 	text_of(from, "coordinatorID", to->coordinator,
 		sizeof(to->coordinator));

@@ -24,6 +24,9 @@ struct sync_progress {
 	int64_t copied_bytes; /* of the initial copy, by this process */
 	int64_t total_bytes; /* of the initial copy, by all */
 	int64_t events_applied; /* restarts at 0 with the process */
+	char verifier_phase[32]; /* in its own words */
+	int64_t verifier_docs, verifier_hashed; /* of the source */
+	int64_t verifier_collections;
 };
 
 /* err: ERR_AGAIN = no answer, or one that cannot be used (look again);

@@ -50,25 +50,6 @@ json_t *findings_json(const struct survey *survey)
 	return list;
 }
 
-/* A long subject is cut in the finding. */
-static bool is_subject(const struct finding *finding, const char *name)
-{
-	return strncmp(finding->subject, name, sizeof(finding->subject) - 1) ==
-	       0;
-}
-
-static const struct claim *claim_of(
-	const struct survey *survey, const struct finding *finding)
-{
-	for (unsigned i = 0; i < survey->instance_count; i++)
-		if (is_subject(finding, survey->instance[i].instance->name))
-			return &survey->instance[i].claim;
-	for (unsigned i = 0; i < survey->lane_count; i++)
-		if (is_subject(finding, survey->lane[i].link_path))
-			return &survey->lane[i].link_claim;
-	return NULL;
-}
-
 void findings_take_over(struct survey *survey, const char *run)
 {
 	for (unsigned i = 0; run && i < survey->finding_count; i++) {
@@ -76,7 +57,7 @@ void findings_take_over(struct survey *survey, const char *run)
 		const struct claim *claim = NULL;
 
 		if (strcmp(finding->check, "claim") == 0)
-			claim = claim_of(survey, finding);
+			claim = survey_claim(survey, finding);
 		if (claim && strcmp(claim->run, run) == 0)
 			finding->level = FINDING_WARNING;
 	}

@@ -15,6 +15,7 @@
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/findings.h"
 #include "supervisor/memory.h"
+#include "supervisor/plan/again.h"
 #include "supervisor/plan/procedure.h"
 #include "supervisor/report/report.h"
 
@@ -155,6 +156,37 @@ static const char *install_root(const struct run_state *state)
 		json_object_get(state->plan, "fleet"), "install_root"));
 }
 
+/* The survey is of the plan's fleet, as that is what is worked on. */
+static bool look_again(const struct cli_place *place,
+	const struct run_state *state, const char *take_over, struct err *err)
+{
+	/* Decided when the run was planned. */
+	const struct survey_options options = {.accept_unlisted = true};
+	struct fleet *fleet = NULL;
+	struct survey survey;
+	enum err_code refused;
+
+	if (!again_is_due(state) || access(place->request, F_OK) == 0)
+		return true;
+	if (!fleet_from_json(
+		    json_object_get(state->plan, "fleet"), &fleet, err))
+		return false;
+	if (!survey_take(fleet, &options, &survey, err)) {
+		fleet_free(fleet);
+		return false;
+	}
+	again_judge(&survey, state, take_over);
+	refused = survey_refused(&survey);
+	findings_print(&survey, stderr, FINDING_REFUSAL);
+	survey_done(&survey);
+	fleet_free(fleet);
+	return refused == ERR_NONE ||
+	       err_set(err, refused,
+		       "run %s has paused nothing yet, and would be refused "
+		       "now: nothing was touched, it stays unfinished",
+		       state->run);
+}
+
 static int go_on(const struct cli_place *place, const struct run_state *state,
 	const struct cli_args *args)
 {
@@ -180,6 +212,11 @@ static int go_on(const struct cli_place *place, const struct run_state *state,
 	if (take_over && !cli_place_lock_lost(place, install_root(state),
 				 take_over, &lost, &err))
 		return fail_lost(place, &err);
+	if (!look_again(place, state, take_over, &err))
+		return cli_fail_next(&err,
+			"syncup run %s   when that is mended, or syncup abort "
+			"%s   to end it",
+			place->operand, place->operand);
 	return cli_session(&session);
 }
 

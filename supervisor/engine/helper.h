@@ -19,9 +19,11 @@
  * shards {uri}
  *   sharded, shards [ids], by listShards; CommandNotFound: false, []
  * summary {uri}
- *   found, databases [names], database (the main one), metadata_version (int
- *   or null), recognised (bool), instances [{id, state, phase, last_event:
- *   "T.I" or null}] sorted by id, partitions {total, done, in_progress},
+ *   found, databases [names], generations [those to continue from], database
+ *   (the main one), metadata_version (int or null), recognised (bool),
+ *   instances [{id, state, phase, last_event: "T.I" or null}] sorted by id,
+ *   options {write_blocking, natural_order, random_id, verification: words or
+ *   null}, partitions {total, done, in_progress, in_progress_bytes},
  *   copied_bytes
  * digest {uri}
  *   found, databases, digest (SHA-256 hex), documents, bytes

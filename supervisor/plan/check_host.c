@@ -52,6 +52,69 @@ void check_artifact(struct survey *survey)
 		(unsigned long long)(survey->artifact.bytes >> 20));
 }
 
+void check_host(struct survey *survey)
+{
+	const char *root = survey->fleet->install_root;
+	bool good = survey->root_err.code == ERR_NONE;
+	struct finding *finding = survey_add(
+		survey, good ? FINDING_PASS : FINDING_REFUSAL, "host", root);
+
+	if (good) {
+		finding_say(finding,
+			"files can be made in it, and executables run");
+		return;
+	}
+	finding_say(finding, "%s", survey->root_err.msg);
+	finding_fix(finding,
+		"let install_root: be where this user may write and "
+		"executables may run");
+}
+
+/* An adopted one is made of what runs now, before anything is paused. */
+void check_way_back(struct survey *survey, unsigned index)
+{
+	const struct seen_lane *lane = &survey->lane[index];
+	const struct seen_instance *first = &survey->instance[lane->first];
+	bool same = strcmp(lane->kept_version, lane->from) == 0;
+	struct finding *finding;
+
+	if (!lane->from[0])
+		return; /* which "version" or "process" refuses */
+	if (!lane->kept && first->process.exe_known) {
+		finding = survey_add(
+			survey, FINDING_PASS, "way-back", lane->name);
+		finding_say(finding,
+			"what pid %d executes will be kept as versions/%s",
+			(int)first->process.pid, lane->from);
+		return;
+	}
+	if (lane->kept && same) {
+		finding = survey_add(
+			survey, FINDING_PASS, "way-back", lane->name);
+		finding_say(finding, "versions/%s is kept, and says %s",
+			lane->from, lane->kept_version);
+		return;
+	}
+	finding = survey_add(survey, FINDING_REFUSAL, "way-back", lane->name);
+	if (!lane->kept)
+		finding_say(finding,
+			"versions/%s is not there, and what %s executes "
+			"cannot be read, so as to keep it",
+			lane->from, first->instance->name);
+	else if (lane->kept_err.code)
+		finding_say(finding,
+			"versions/%s is there to go back to, but: %s",
+			lane->from, lane->kept_err.msg);
+	else
+		finding_say(finding,
+			"versions/%s is there to go back to, but says that "
+			"it is %s",
+			lane->from, lane->kept_version);
+	finding_fix(finding,
+		"put the executable of %s into %.180s/versions/%s/bin",
+		lane->from, survey->fleet->install_root, lane->from);
+}
+
 /* Others would not see that we are at work, and so come in between. */
 void check_claims(struct survey *survey)
 {

@@ -29,13 +29,10 @@ void check_cluster(struct survey *survey, unsigned index)
 	} else {
 		finding = survey_add(
 			survey, FINDING_PASS, "destination", lane->name);
-		finding_say(finding, "%s", lane->identity);
+		finding_say(finding, "%s%s%s", lane->identity,
+			cluster->version[0] ? ", server " : "",
+			cluster->version);
 	}
-}
-
-static const char *id_in_metadata(const struct seen_instance *seen)
-{
-	return seen->config.id[0] ? seen->config.id : "coordinator";
 }
 
 static bool lane_has_id(
@@ -43,7 +40,7 @@ static bool lane_has_id(
 {
 	for (unsigned i = 0; i < survey->instance_count; i++)
 		if (survey->instance[i].lane == lane &&
-			strcmp(id_in_metadata(&survey->instance[i]), id) == 0)
+			strcmp(seen_metadata_id(&survey->instance[i]), id) == 0)
 			return true;
 	return false;
 }
@@ -258,7 +255,7 @@ void check_link(struct survey *survey, unsigned index)
 			lane->link_path, lane->from);
 }
 
-void check_way_back(struct survey *survey)
+void check_pause(struct survey *survey)
 {
 	struct finding *finding;
 

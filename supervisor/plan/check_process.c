@@ -120,17 +120,6 @@ void check_api(struct survey *survey, struct seen_instance *seen)
 	else
 		finding_say(finding, "%s%s%s", progress->phase_text,
 			progress->info[0] ? ", " : "", progress->info);
-	if (progress->verifier && progress->phase == SYNC_PHASE_RUNNING) {
-		finding = survey_add(survey, FINDING_WARNING, "verifier", name);
-		finding_say(finding,
-			"its verifier keeps its state in memory: it "
-			"starts over after the upgrade");
-	} else {
-		finding = survey_add(survey, FINDING_PASS, "verifier", name);
-		finding_say(finding, "%s",
-			progress->verifier ? "it is not at work"
-					   : "it has none");
-	}
 }
 
 void check_start(struct survey *survey, struct seen_instance *seen)

@@ -25,6 +25,8 @@ void finding_fix(struct finding *finding, const char *fmt, ...)
 
 /* check_host.c: this host. */
 void check_artifact(struct survey *survey);
+void check_host(struct survey *survey);
+void check_way_back(struct survey *survey, unsigned index);
 void check_claims(struct survey *survey);
 void check_claim(struct survey *survey, const char *subject,
 	const struct claim *claim, const struct err *claim_err);
@@ -34,12 +36,29 @@ void check_process(struct survey *survey, struct seen_instance *seen);
 void check_api(struct survey *survey, struct seen_instance *seen);
 void check_start(struct survey *survey, struct seen_instance *seen);
 
+/* check_sync.c: what a sync is doing, and what an interruption costs it. */
+void check_lag(struct survey *survey, struct seen_instance *seen);
+void check_verifier(struct survey *survey, struct seen_instance *seen);
+void check_phase(struct survey *survey, unsigned index);
+void check_natural_order(struct survey *survey, unsigned index);
+void check_write_blocking(struct survey *survey, unsigned index);
+
+/* check_metadata.c: what the sync persisted. */
+void check_metadata(struct survey *survey, unsigned index);
+/* A second look, some seconds later, may find that they agree. */
+bool metadata_is_at_odds(const struct survey *survey);
+/* How the metadata calls an instance. */
+const char *seen_metadata_id(const struct seen_instance *seen);
+/* {id, state, phase, last_event}; NULL: it is not in it. */
+const json_t *seen_in_metadata(
+	const struct survey *survey, const struct seen_instance *seen);
+
 /* check_lane.c: a lane, by its index. */
 void check_cluster(struct survey *survey, unsigned index);
 void check_complete(struct survey *survey, unsigned index);
 void check_coordinator(struct survey *survey, unsigned index);
 void check_link(struct survey *survey, unsigned index);
-void check_way_back(struct survey *survey);
+void check_pause(struct survey *survey);
 
 /* check_version.c: from which version to which. */
 void check_versions(struct survey *survey, unsigned index);

@@ -17,19 +17,26 @@
 /* In --json: never rename one. */
 const struct check checks[] = {
 	{"artifact", "is the archive whole, and does it run here"},
+	{"host", "can versions be put there, and run"},
 	{"claim", "does another run own it"},
 	{"process", "does it run, and can we see it"},
 	{"version", "which version runs, and may it be upgraded"},
 	{"api", "does it answer"},
 	{"identity", "does it answer as the one that it should be"},
 	{"state", "may it be interrupted now"},
+	{"lag", "how far is it behind the source"},
 	{"verifier", "what does its verifier lose"},
+	{"phase", "what is copied again"},
+	{"natural-order", "is a copy interrupted that starts all over"},
+	{"write-blocking", "which writes stay refused meanwhile"},
 	{"link", "is it started through the link, and can that be turned"},
 	{"start", "will it be started as it runs now"},
 	{"destination", "can it be reached, and who is it"},
+	{"metadata", "does it say the same as the processes"},
 	{"complete", "are all instances of the sync in the fleet"},
 	{"coordinator", "is it one migration"},
-	{"pause", "is there a way back"},
+	{"way-back", "is the version that runs kept"},
+	{"pause", "may the metadata be put back"},
 	{"room", "is there room for what will be written"},
 	{0},
 };
@@ -84,10 +91,33 @@ void finding_fix(struct finding *finding, const char *fmt, ...)
 	sync_text_clean(finding->fix, sizeof(finding->fix));
 }
 
+/* What an upgrade costs a sync does not matter to one that it leaves alone. */
+static void check_syncs(struct survey *survey)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		struct seen_instance *seen = &survey->instance[i];
+
+		if (!survey_moves(survey, seen->lane))
+			continue;
+		check_lag(survey, seen);
+		check_verifier(survey, seen);
+	}
+	for (unsigned i = 0; i < survey->lane_count; i++) {
+		if (!survey_moves(survey, i))
+			continue;
+		check_phase(survey, i);
+		check_natural_order(survey, i);
+		check_write_blocking(survey, i);
+		check_metadata(survey, i);
+		check_way_back(survey, i);
+	}
+}
+
 bool preflight(struct survey *survey, struct err *err)
 {
 	(void)err;
 	check_artifact(survey);
+	check_host(survey);
 	check_claims(survey);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		struct seen_instance *seen = &survey->instance[i];
@@ -108,9 +138,29 @@ bool preflight(struct survey *survey, struct err *err)
 		check_versions(survey, i);
 		check_link(survey, i);
 	}
-	check_way_back(survey);
+	check_syncs(survey);
+	check_pause(survey);
 	room_check(survey);
 	return true;
+}
+
+/* A long subject is cut in the finding. */
+static bool is_subject(const struct finding *finding, const char *name)
+{
+	return strncmp(finding->subject, name, sizeof(finding->subject) - 1) ==
+	       0;
+}
+
+const struct claim *survey_claim(
+	const struct survey *survey, const struct finding *finding)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		if (is_subject(finding, survey->instance[i].instance->name))
+			return &survey->instance[i].claim;
+	for (unsigned i = 0; i < survey->lane_count; i++)
+		if (is_subject(finding, survey->lane[i].link_path))
+			return &survey->lane[i].link_claim;
+	return NULL;
 }
 
 enum err_code survey_refused(const struct survey *survey)
@@ -126,6 +176,11 @@ enum err_code survey_refused(const struct survey *survey)
 			code = finding->code;
 	}
 	return code;
+}
+
+bool survey_moves(const struct survey *survey, unsigned lane)
+{
+	return strcmp(survey->lane[lane].from, survey->fleet->version) != 0;
 }
 
 bool survey_is_reached(const struct survey *survey)

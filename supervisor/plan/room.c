@@ -25,8 +25,7 @@ uint64_t room_for_copy(uint64_t bytes)
 	return bytes + bytes / 4 + MIB;
 }
 
-/* Of what is not there yet, the nearest folder above that is. */
-static bool nearest(const char *path, char ret_path[PATH_MAX])
+bool room_nearest(const char *path, char ret_path[PATH_MAX])
 {
 	struct stat st;
 
@@ -50,7 +49,7 @@ static void look_at(struct seen_place *place, const char *path)
 	struct stat st;
 
 	place->path = path;
-	if (!nearest(path, there) || stat(there, &st) != 0 ||
+	if (!room_nearest(path, there) || stat(there, &st) != 0 ||
 		statvfs(there, &fs) != 0)
 		return;
 	place->seen = true;
@@ -96,12 +95,6 @@ static uint64_t sum(const struct need *need)
 	       BESIDE;
 }
 
-/* A lane that runs the version already is left alone. */
-static bool is_moved(const struct survey *survey, const struct seen_lane *lane)
-{
-	return strcmp(lane->from, survey->fleet->version) != 0;
-}
-
 static void need_copy(struct need *need, const struct seen_cluster *cluster)
 {
 	const json_t *bytes = json_object_get(cluster->summary, "bytes");
@@ -124,7 +117,7 @@ static void find_needs(const struct survey *survey, struct need *ret_state,
 	for (unsigned i = 0; i < survey->lane_count; i++) {
 		const struct seen_lane *lane = &survey->lane[i];
 
-		if (!is_moved(survey, lane))
+		if (!survey_moves(survey, i))
 			continue;
 		need_copy(ret_state, &survey->cluster[lane->cluster]);
 		ret_root->adopted += lane->adopted_bytes;

@@ -3,22 +3,30 @@
  */
 #include "supervisor/plan/survey.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "state/cleanup.h"
+#include "state/sys.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/engine/helper.h"
+#include "supervisor/install/version.h"
 #include "supervisor/memory.h"
+#include "supervisor/plan/checks.h"
 #include "supervisor/plan/room.h"
 #include "supervisor/plan/target.h"
 #include "supervisor/process/compare.h"
+#include "sync_client/sync_text.h"
 
 enum {
 	HELPER_MS = 60000,
 	VERSION_MS = 15000,
 	INSPECT_MS = 600000,
+	SECOND_LOOK_MS = 3000, /* after the first one */
 };
 
 struct looking {
@@ -75,6 +83,9 @@ static void cluster_answered(
 			(void)snprintf(cluster->identity,
 				sizeof(cluster->identity), "%s",
 				text ? text : "");
+		text = json_string_value(json_object_get(result, "version"));
+		sync_text_copy(cluster->version, sizeof(cluster->version),
+			text ? text : "");
 		cluster->proved =
 			json_is_true(json_object_get(result, "proved"));
 	} else if (strcmp(ask->op, "summary") == 0) {
@@ -359,7 +370,44 @@ static void look_at_links(struct survey *survey)
 			fleet->install_root, lane->from);
 		lane->kept = lane->link.kind == LINK_VERSION && lane->from[0] &&
 			     access(kept, X_OK) == 0;
+		if (lane->kept)
+			(void)!version_of_binary(
+				kept, lane->kept_version, &lane->kept_err);
 	}
+}
+
+/* A file without a name leaves no trace. */
+static bool can_make_files(const char *dir, struct err *err)
+{
+	_cleanup_fd_ int fd = sys->openat(
+		AT_FDCWD, dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0700);
+
+	if (fd >= 0 ||
+		/* this file system has none such */
+		((errno == EOPNOTSUPP || errno == EISDIR) &&
+			faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0))
+		return true;
+	return err_sys(err, ERR_CONFIG, errno,
+		"no files can be made in %s as uid %u", dir,
+		(unsigned)geteuid());
+}
+
+static void look_at_root(struct survey *survey)
+{
+	_cleanup_free_ char *versions =
+		memory_text("%s/versions", survey->fleet->install_root);
+	char dir[PATH_MAX];
+	struct statvfs fs;
+
+	if (!room_nearest(versions, dir))
+		(void)err_sys(&survey->root_err, ERR_CONFIG, errno,
+			"%s cannot be looked for", versions);
+	else if (can_make_files(dir, &survey->root_err) &&
+		 statvfs(dir, &fs) == 0 && (fs.f_flag & ST_NOEXEC))
+		(void)err_set(&survey->root_err, ERR_CONFIG,
+			"the file system of %s is mounted noexec: nothing in "
+			"it can be executed",
+			dir);
 }
 
 /* Another user's executable cannot be read: the link is the last proof. */
@@ -419,6 +467,40 @@ static bool load_instances(struct survey *survey, struct err *err)
 	return true;
 }
 
+static bool await_answers(const struct looking *looking, struct err *err)
+{
+	while (looking->due > 0)
+		if (event_base_loop(looking->base, EVLOOP_ONCE) != 0)
+			return err_set(err, ERR_BUG, "the event loop failed");
+	return true;
+}
+
+/* A process and its metadata change one after the other: whether they are at
+ * odds is judged by what both say some seconds later. */
+static bool look_again(struct looking *looking, struct err *err)
+{
+	const struct timeval later = {
+		SECOND_LOOK_MS / 1000, SECOND_LOOK_MS % 1000 * 1000};
+	struct survey *survey = looking->survey;
+
+	if (event_base_loopexit(looking->base, &later) != 0 ||
+		event_base_dispatch(looking->base) < 0)
+		return err_set(err, ERR_BUG, "the event loop failed");
+	looking->due = 1;
+	for (unsigned i = 0; i < survey->cluster_count; i++) {
+		struct seen_cluster *cluster = &survey->cluster[i];
+
+		cluster->summary_err = (struct err){0};
+		ask_cluster(looking, cluster, "summary", cluster->destination);
+	}
+	for (unsigned i = 0; i < survey->instance_count; i++) {
+		survey->instance[i].progress_err = (struct err){0};
+		look_at_api(looking, &survey->instance[i]);
+	}
+	looking->due--;
+	return await_answers(looking, err);
+}
+
 static bool look_at_all(struct looking *looking, struct err *err)
 {
 	struct survey *survey = looking->survey;
@@ -437,10 +519,8 @@ static bool look_at_all(struct looking *looking, struct err *err)
 		look_at_api(looking, &survey->instance[i]);
 	}
 	looking->due--;
-	while (looking->due > 0)
-		if (event_base_loop(looking->base, EVLOOP_ONCE) != 0)
-			return err_set(err, ERR_BUG, "the event loop failed");
-	return true;
+	return await_answers(looking, err) &&
+	       (!metadata_is_at_odds(survey) || look_again(looking, err));
 }
 
 bool survey_take(const struct fleet *fleet,
@@ -457,6 +537,7 @@ bool survey_take(const struct fleet *fleet,
 		event_base_free(looking.base);
 	if (ok && survey_group(&survey, err)) {
 		look_at_links(&survey);
+		look_at_root(&survey);
 		(void)!claim_check_writable(
 			fleet->install_root, &survey.claims_err);
 		versions_from_links(&survey);

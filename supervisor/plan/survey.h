@@ -41,6 +41,7 @@ struct seen_cluster { /* a destination, and the source of the same instances */
 	const struct secret *destination, *source; /* borrowed */
 	char identity[200];
 	bool proved; /* by the cluster itself, not by host names */
+	char version[32]; /* of its server; "" if it does not tell */
 	struct err err; /* of identify */
 	json_t *summary; /* or NULL */
 	struct err summary_err;
@@ -69,6 +70,8 @@ struct seen_lane {
 	struct claim link_claim; /* run[0] == 0: unclaimed */
 	struct err link_claim_err;
 	bool kept; /* versions/<from> is there and the link goes to a version */
+	char kept_version[VERSION_MAX]; /* as what is kept says itself */
+	struct err kept_err; /* it does not run */
 	char from[VERSION_MAX];
 	uint64_t adopted_bytes; /* of the executable, if it is to be kept */
 	unsigned first; /* index of its first instance */
@@ -108,6 +111,7 @@ struct survey {
 	struct err artifact_err;
 	bool delivered; /* versions/<version> is there */
 	struct seen_place state_place, root_place;
+	struct err root_err; /* code: no version can be put there and run */
 	struct err claims_err; /* code: no claims can be made */
 	struct finding *finding;
 	unsigned finding_count;
@@ -127,8 +131,13 @@ bool preflight(struct survey *survey, struct err *err) WARN_UNUSED;
 /* One more finding, to be filled in.  Lives until the next one. */
 struct finding *survey_add(struct survey *survey, enum finding_level level,
 	const char *check, const char *subject);
+/* The claim that a finding is about, by its subject; NULL: about none. */
+const struct claim *survey_claim(
+	const struct survey *survey, const struct finding *finding);
 /* The worst refusal's code, or ERR_NONE. */
 enum err_code survey_refused(const struct survey *survey);
+/* A lane that runs the version already is left alone. */
+bool survey_moves(const struct survey *survey, unsigned lane);
 /* Every process runs the wanted version already and nothing is held by us. */
 bool survey_is_reached(const struct survey *survey);
 /* The path of the executable that a link stands for; the caller frees. */

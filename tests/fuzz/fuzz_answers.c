@@ -117,9 +117,13 @@ static void check_progress(const struct sync_progress *progress)
 	check_clean(progress->info);
 	check_clean(progress->phase_text);
 	check_clean(progress->oplog_left);
+	check_clean(progress->verifier_phase);
 	FUZZ_CHECK(progress->lag_s >= -1 && progress->copied_bytes >= -1 &&
 		   progress->total_bytes >= -1 &&
-		   progress->events_applied >= -1);
+		   progress->events_applied >= -1 &&
+		   progress->verifier_docs >= -1 &&
+		   progress->verifier_hashed >= -1 &&
+		   progress->verifier_collections >= -1);
 	FUZZ_CHECK(progress->phase == sync_phase_parse(progress->phase_text));
 }
 
@@ -129,7 +133,7 @@ static void check_read_back(const struct sync_progress *progress)
 	struct sync_progress again;
 	_cleanup_json_ json_t *json = json_pack(
 		"{s:{s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:I, s:I, s:{s:I, s:I},"
-		" s:{s:{}}}}",
+		" s:{s:{s:s, s:I, s:I, s:I}}}}",
 		"progress", "state", progress->phase_text, "canWrite",
 		progress->can_write, "canCommit", progress->can_commit,
 		"mongosyncID", progress->id, "coordinatorID",
@@ -140,7 +144,11 @@ static void check_read_back(const struct sync_progress *progress)
 		"collectionCopy", "estimatedCopiedBytes",
 		(json_int_t)progress->copied_bytes, "estimatedTotalBytes",
 		(json_int_t)progress->total_bytes, "verification",
-		progress->verifier ? "source" : "else");
+		progress->verifier ? "source" : "else", "phase",
+		progress->verifier_phase, "estimatedDocumentCount",
+		(json_int_t)progress->verifier_docs, "hashedDocumentCount",
+		(json_int_t)progress->verifier_hashed, "totalCollectionCount",
+		(json_int_t)progress->verifier_collections);
 	_cleanup_free_ char *text = json ? json_dumps(json, 0) : NULL;
 
 	FUZZ_CHECK(text);

@@ -60,7 +60,7 @@ also process 'shard0: it runs'
 also version 'shard0: pid [0-9]+ runs 1.12.0'
 also api 'shard0: it answers on port [0-9]+'
 also identity 'shard0: mongosyncID "shard0"'
-also verifier 'shard0: its verifier keeps its state in memory'
+also verifier 'shard0: it has not started: nothing is lost'
 also start 'shard0: it will be started otherwise than it runs now: working directory'
 stays_dead shard0
 launch_plainly shard0
@@ -69,7 +69,7 @@ api shard0 pause '{}' >/dev/null
 wait_state shard0 PAUSED
 planned "started plainly, and paused"
 also start 'shard0: no difference'
-also verifier 'shard0: it is not at work'
+also verifier 'shard0: it has not started'
 not_running
 hanging
 odd_answers

@@ -8,6 +8,7 @@
 #include "state/cleanup.h"
 #include "tests/refsync/metadata.h"
 #include "tests/refsync/migrate.h"
+#include "tests/refsync/settings.h"
 #include "tests/refsync/version.h"
 
 void metadata_init(struct metadata *m, struct store *store, const char *id)
@@ -98,7 +99,14 @@ bool metadata_put(struct metadata *m, const char *collection, json_t *doc,
 
 bool metadata_save(struct metadata *m, struct err *err)
 {
-	return metadata_put(m, "resumeData", m->resume, err);
+	_cleanup_free_ char *lie = settings_metadata_state();
+	_cleanup_json_ json_t *doc = NULL;
+
+	if (!lie)
+		return metadata_put(m, "resumeData", m->resume, err);
+	doc = json_copy(m->resume);
+	(void)json_object_set_new(doc, "state", json_string(lie));
+	return metadata_put(m, "resumeData", doc, err);
 }
 
 static json_t *make_timestamp(int64_t seconds)
@@ -112,6 +120,35 @@ static json_t *make_address(const char *cluster, const struct store *store)
 	return json_sprintf("%s: %s", cluster, store->address);
 }
 
+/* What /start said, or what the setting puts in its place. */
+static json_t *make_natural_order(const json_t *body)
+{
+	const json_t *asked = json_object_get(body, "copyInNaturalOrder");
+	long wanted = setting(SET_NATURAL_ORDER);
+	json_t *some =
+		json_is_array(asked) ? json_deep_copy(asked) : json_array();
+
+	if (wanted == 1)
+		(void)json_array_append_new(
+			some, json_pack("{s:s, s:[s]}", "db", "synthetic",
+				      "colls", "docs"));
+	return json_pack(
+		"{s:b, s:o}", "selectAll", wanted == 2, "dbsAndColls", some);
+}
+
+/* Options that came later than this version are not there. */
+static void add_options(json_t *global, const json_t *body)
+{
+	const json_t *random = json_object_get(body, "detectRandomId");
+
+	if (version_has(16) || setting(SET_NATURAL_ORDER))
+		(void)json_object_set_new(global, "copyInNaturalOrderFilter",
+			make_natural_order(body));
+	if (version_has(18))
+		(void)json_object_set_new(global, "detectRandomId",
+			json_boolean(!json_is_false(random)));
+}
+
 static json_t *make_global(const json_t *body, json_t *instances)
 {
 	const json_t *blocking =
@@ -121,18 +158,20 @@ static json_t *make_global(const json_t *body, json_t *instances)
 				   ? json_string_value(blocking)
 			   : version_has(11) ? "destinationOnly"
 					     : "none";
-
-	return json_pack("{s:s, s:i, s:b, s:s, s:s, s:b, s:s, s:{s:b, s:[]}, "
-			 "s:{s:[], s:[]}, s:O}",
-		"_id", "globalState", "persistedMetadataVersion",
-		REFSYNC_METADATA, "reversible",
-		json_is_true(json_object_get(body, "reversible")),
+	json_t *global = json_pack(
+		"{s:s, s:i, s:b, s:s, s:s, s:s, s:{s:[], s:[]}, s:O}", "_id",
+		"globalState", "persistedMetadataVersion", REFSYNC_METADATA,
+		"reversible", json_is_true(json_object_get(body, "reversible")),
 		"writeBlockingMode", mode, "buildIndexes",
 		indexes ? json_string_value(indexes) : "beforeDataCopy",
-		"detectRandomId", 1, "verificationmode", "disabled",
-		"copyInNaturalOrderFilter", "selectAll", 0, "dbsAndColls",
+		"verificationmode",
+		setting(SET_VERIFIER_DOCS) ? "enabled" : "disabled",
 		"namespaceFilter", "inclusionFilter", "exclusionFilter",
 		"instances", instances);
+
+	if (global)
+		add_options(global, body);
+	return global;
 }
 
 bool metadata_begin(struct metadata *m, const json_t *body, json_t *instances,

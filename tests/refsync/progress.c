@@ -29,24 +29,35 @@ static void set_busy(json_t *object, const struct sync_view *view,
 
 static json_t *make_lag(const struct sync_view *view)
 {
-	return view->lag_s < 0 ? json_null() : json_integer(view->lag_s);
+	return view->lag_s < 0 ? json_null()
+			       : json_integer(view->lag_s + setting(SET_LAG_S));
 }
 
 static json_t *make_lag_object(const struct sync_view *view)
 {
 	if (view->lag_s < 0)
 		return json_null();
-	return json_pack("{s:I, s:I, s:n}", "overallLagSeconds",
-		(json_int_t)view->lag_s, "crudLagSeconds",
-		(json_int_t)view->lag_s, "ddlLagSeconds");
+	return json_pack("{s:o, s:o, s:n}", "overallLagSeconds", make_lag(view),
+		"crudLagSeconds", make_lag(view), "ddlLagSeconds");
 }
+
+#define VERIFIER_DOCS 1000 /* of each collection */
 
 static json_t *make_verifier(void)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:s}",
-		"estimatedDocumentCount", 0, "hashedDocumentCount", 0,
-		"lagTimeSeconds", 0, "scannedCollectionCount", 0,
-		"totalCollectionCount", 0, "phase", "not started");
+	long docs = setting(SET_VERIFIER_DOCS);
+	long hashed = setting(SET_VERIFIER_HASHED);
+
+	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s}",
+		"estimatedDocumentCount", (json_int_t)docs,
+		"hashedDocumentCount", (json_int_t)hashed, "lagTimeSeconds", 0,
+		"scannedCollectionCount", (json_int_t)(hashed / VERIFIER_DOCS),
+		"totalCollectionCount",
+		(json_int_t)((docs + VERIFIER_DOCS - 1) / VERIFIER_DOCS),
+		"phase",
+		!docs           ? "not started"
+		: hashed < docs ? "initial hashing"
+				: "stream hashing");
 }
 
 static json_t *make_oplog_estimate(void)

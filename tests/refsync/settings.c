@@ -45,6 +45,10 @@ static const struct {
 	[SET_MIGRATE_DIES_AT] = {"migrate_dies_at", 0},
 	[SET_MIGRATE_THEN_IDLE] = {"migrate_then_idle", 0},
 	[SET_ACCEPT_METADATA] = {"accept_metadata", 0},
+	[SET_LAG_S] = {"lag_s", 0},
+	[SET_VERIFIER_DOCS] = {"verifier_docs", 0},
+	[SET_VERIFIER_HASHED] = {"verifier_hashed", 0},
+	[SET_NATURAL_ORDER] = {"natural_order", 0},
 };
 
 static const char *const fault_names[FAULTS] = {"none", "garbage", "half",
@@ -68,7 +72,7 @@ struct settings {
 	long numbers[SETTINGS];
 	struct endpoint_fault faults[ENDPOINTS];
 	json_t *instances;
-	char *effects;
+	char *effects, *metadata_state;
 };
 
 static pthread_mutex_t settings_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -84,6 +88,7 @@ static void settings_done(struct settings *settings)
 {
 	json_decref(settings->instances);
 	free(settings->effects);
+	free(settings->metadata_state);
 	*settings = (struct settings){0};
 }
 
@@ -172,6 +177,13 @@ static bool set_number(struct settings *settings, const char *name,
 	return err_set(err, ERR_CONFIG, "unknown setting \"%s\"", name);
 }
 
+static bool set_text(char **text, const json_t *value, struct err *err)
+{
+	free(*text);
+	*text = strdup(json_string_value(value));
+	return *text || err_set(err, ERR_BUG, "out of memory");
+}
+
 static bool set_one(struct settings *settings, const char *name, json_t *value,
 	struct err *err)
 {
@@ -179,12 +191,10 @@ static bool set_one(struct settings *settings, const char *name, json_t *value,
 
 	if (endpoint >= 0)
 		return parse_fault(value, &settings->faults[endpoint], err);
-	if (!strcmp(name, "effects") && json_is_string(value)) {
-		free(settings->effects);
-		settings->effects = strdup(json_string_value(value));
-		return settings->effects ||
-		       err_set(err, ERR_BUG, "out of memory");
-	}
+	if (!strcmp(name, "effects") && json_is_string(value))
+		return set_text(&settings->effects, value, err);
+	if (!strcmp(name, "metadata_state") && json_is_string(value))
+		return set_text(&settings->metadata_state, value, err);
 	if (!strcmp(name, "instances") && json_is_array(value)) {
 		json_decref(settings->instances);
 		settings->instances = json_incref(value);
@@ -347,6 +357,16 @@ long setting(enum setting name)
 char *settings_effects(void)
 {
 	return current.effects ? strdup(current.effects) : NULL;
+}
+
+char *settings_metadata_state(void)
+{
+	char *state;
+
+	(void)pthread_mutex_lock(&settings_lock);
+	state = current.metadata_state ? strdup(current.metadata_state) : NULL;
+	(void)pthread_mutex_unlock(&settings_lock);
+	return state;
 }
 
 json_t *settings_instances(void)

@@ -42,6 +42,10 @@ enum setting {
 	SET_MIGRATE_DIES_AT, /* the same, earlier starts' documents count */
 	SET_MIGRATE_THEN_IDLE, /* gives up there, as if there were none */
 	SET_ACCEPT_METADATA, /* in place of the minimum; 0: that */
+	SET_LAG_S, /* the API tells so much more than there is */
+	SET_VERIFIER_DOCS, /* that it has to hash; 0: it is off */
+	SET_VERIFIER_HASHED, /* of them */
+	SET_NATURAL_ORDER, /* at /start; 1: of a collection, 2: of all */
 	SETTINGS,
 };
 
@@ -85,6 +89,8 @@ void settings_refresh(void);
 long setting(enum setting name);
 /* "effects" of the files or REFSYNC_EFFECTS; caller frees, NULL if unset. */
 char *settings_effects(void);
+/* What resumeData is to say in place of the state, or NULL; caller frees. */
+char *settings_metadata_state(void);
 /* Ids of "instances", or NULL; caller owns. */
 json_t *settings_instances(void);
 /* What is to go wrong with this request; uses up one of its "times". */

@@ -44,6 +44,20 @@ static inline void made_up_instance_set(
 		0);
 }
 
+/* Sets what the metadata says of an instance; NULL: it does not know it. */
+static inline void made_up_metadata_set(struct survey *survey, unsigned index,
+	const char *key, const char *value)
+{
+	json_t *list = json_object_get(
+		survey->cluster[survey->instance[index].cluster].summary,
+		"instances");
+	int failed = value ? json_object_set_new(json_array_get(list, index),
+				     key, json_string(value))
+			   : json_array_remove(list, index);
+
+	assert_int_equal(failed, 0);
+}
+
 static inline struct seen_cluster *made_up_cluster(
 	struct survey *survey, unsigned index, const char *identity)
 {
@@ -64,6 +78,7 @@ static inline void made_up_instance(struct seen_instance *seen, unsigned index)
 	seen->process.view = PROCESS_RUNNING;
 	seen->process.pid = (pid_t)(1000 + index);
 	seen->process.start_ticks = 5000 + index;
+	seen->process.exe_known = true;
 	(void)snprintf(seen->version, sizeof(seen->version), MADE_UP_FROM);
 	seen->version_proof = "exe";
 	seen->progress.phase = SYNC_PHASE_RUNNING;
@@ -107,13 +122,18 @@ static inline void made_up_survey(struct survey *survey, json_t *fleet)
 		(void)snprintf(
 			seen->progress.id, sizeof(seen->progress.id), "%s", id);
 		(void)json_array_append_new(instances,
-			json_pack("{s:s, s:s}", "id", id, "last_event", "7.1"));
+			json_pack("{s:s, s:s, s:s, s:s}", "id", id, "state",
+				"RUNNING", "phase", "change event application",
+				"last_event", "7.1"));
 		(void)json_array_append_new(shards, json_string(id));
 	}
 	cluster = made_up_cluster(survey, 0, "cluster:aa");
 	cluster->sharded = survey->instance_count > 1;
 	cluster->shards = shards;
-	cluster->summary = json_pack("{s:b, s:b, s:o}", "found", 1,
+	cluster->summary = json_pack("{s:b, s:[s], s:s, s:i, s:b, s:o}",
+		"found", 1, "generations",
+		"mongosync_reserved_for_internal_use", "database",
+		"mongosync_reserved_for_internal_use", "metadata_version", 10,
 		"recognised", 1, "instances", instances);
 	(void)snprintf(survey->artifact.version,
 		sizeof(survey->artifact.version), MADE_UP_TO);
@@ -134,6 +154,8 @@ static inline void made_up_group(struct survey *survey)
 		struct seen_lane *lane = &survey->lane[i];
 
 		lane->kept = true;
+		(void)snprintf(lane->kept_version, sizeof(lane->kept_version),
+			"%s", lane->from);
 		lane->link.kind = LINK_VERSION;
 		(void)snprintf(lane->link.version, sizeof(lane->link.version),
 			"%s", lane->from);

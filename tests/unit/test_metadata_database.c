@@ -15,7 +15,10 @@
 static void insert_a_sync(struct world *world)
 {
 	world_insert(world, OLD, "globalState",
-		"{\"_id\":\"globalState\",\"persistedMetadataVersion\":11}");
+		"{\"_id\":\"globalState\",\"persistedMetadataVersion\":11,"
+		"\"detectRandomId\":true,\"verificationMode\":\"startAtCEA\","
+		"\"copyInNaturalOrderFilter\":{\"selectAll\":true,"
+		"\"dbsAndColls\":[]}}");
 	world_insert(world, OLD, "resumeData",
 		"{\"_id\":\"shard1\",\"state\":\"PAUSED\",\"syncPhase\":"
 		"\"change event application\",\"crudChangeStreamResumeInfo\":"
@@ -138,14 +141,18 @@ static void test_summary_of_a_sync(void **state)
 	struct world *world = *state;
 	json_t *json = NULL;
 	json_t *expected = json_loads(
-		"{\"found\":true,\"databases\":[\"" OLD "\"],\"database\":"
-		"\"" OLD "\",\"metadata_version\":11,\"recognised\":true,"
+		"{\"found\":true,\"databases\":[\"" OLD "\"],\"generations\":"
+		"[\"" OLD "\"],\"database\":\"" OLD
+		"\",\"metadata_version\":11,\"recognised\":true,"
 		"\"instances\":[{\"id\":\"shard0\",\"state\":\"RUNNING\","
 		"\"phase\":\"collection copy\",\"last_event\":null},"
 		"{\"id\":\"shard1\",\"state\":\"PAUSED\",\"phase\":"
 		"\"change event application\",\"last_event\":\"1700000002.7\"}"
-		"],\"partitions\":{\"total\":3,\"done\":1,\"in_progress\":1},"
-		"\"copied_bytes\":5000000012}",
+		"],\"partitions\":{\"total\":3,\"done\":1,\"in_progress\":1,"
+		"\"in_progress_bytes\":12},\"copied_bytes\":5000000012,"
+		"\"options\":{\"write_blocking\":null,\"natural_order\":"
+		"\"all\",\"random_id\":\"on\",\"verification\":\"startAtCEA\"}"
+		"}",
 		0, NULL);
 
 	insert_a_sync(world);

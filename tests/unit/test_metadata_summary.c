@@ -144,6 +144,110 @@ static void test_metadata_summary_counts_bytes_once(void **state)
 	json_decref(json);
 }
 
+static void expect_option(
+	const char *global, const char *option, const char *word)
+{
+	struct metadata_summary summary = {0};
+	json_t *json, *value;
+
+	add(&summary, "globalState", global);
+	json = end(&summary, "__mdb_internal_mongosync");
+	value = json_object_get(json_object_get(json, "options"), option);
+	if (word)
+		assert_string_equal(json_string_value(value), word);
+	else
+		assert_true(json_is_null(value));
+	json_decref(json);
+}
+
+static void test_metadata_summary_of_options_in_each_form(void **state)
+{
+	static const struct {
+		const char *global, *option, *word;
+	} forms[] = {
+		{"{}", "write_blocking", NULL},
+		{"{\"writeBlockingMode\":\"none\"}", "write_blocking", "none"},
+		{"{\"writeBlockingMode\":true}", "write_blocking",
+			"destinationOnly"},
+		{"{\"writeBlockingMode\":3}", "write_blocking", "unknown"},
+		{"{\"detectRandomId\":true}", "random_id", "on"},
+		{"{\"detectRandomId\":false}", "random_id", "off"},
+		{"{\"detectRandomId\":null}", "random_id", NULL},
+		{"{\"detectRandomId\":[]}", "random_id", "unknown"},
+		{"{\"verificationMode\":\"startAtCEA\"}", "verification",
+			"startAtCEA"},
+		{"{\"verificationmode\":\"disabled\"}", "verification",
+			"disabled"},
+		{"{}", "natural_order", NULL},
+		{"{\"copyInNaturalOrderFilter\":null}", "natural_order", NULL},
+		{"{\"copyInNaturalOrderFilter\":{}}", "natural_order", "none"},
+		{"{\"copyInNaturalOrderFilter\":{\"selectAll\":false,"
+		 "\"dbsAndColls\":[]}}",
+			"natural_order", "none"},
+		{"{\"copyInNaturalOrderFilter\":{\"selectAll\":true,"
+		 "\"dbsAndColls\":null}}",
+			"natural_order", "all"},
+		{"{\"copyInNaturalOrderFilter\":{\"selectAll\":false,"
+		 "\"dbsAndColls\":[{}]}}",
+			"natural_order", "some"},
+		{"{\"copyInNaturalOrderFilter\":{\"dbsAndColls\":{\"a\":[]}}}",
+			"natural_order", "some"},
+		{"{\"copyInNaturalOrderFilter\":{\"all\":1}}", "natural_order",
+			"unknown"},
+		{"{\"copyInNaturalOrderFilter\":{\"selectAll\":\"yes\"}}",
+			"natural_order", "unknown"},
+		{"{\"copyInNaturalOrderFilter\":true}", "natural_order",
+			"unknown"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		expect_option(forms[i].global, forms[i].option, forms[i].word);
+}
+
+static void test_metadata_summary_of_what_is_copied_again(void **state)
+{
+	struct metadata_summary summary = {0};
+	json_t *json, *partitions;
+
+	(void)state;
+	add(&summary, "partitions",
+		"{\"partitionPhase\":\"done\",\"copiedByteCount\":40}");
+	add(&summary, "partitions",
+		"{\"partitionPhase\":\"in progress\",\"copiedByteCount\":7}");
+	add(&summary, "partitions",
+		"{\"partitionPhase\":\"not started\",\"copiedByteCount\":0}");
+	json = end(&summary, "__mdb_internal_mongosync");
+	partitions = json_object_get(json, "partitions");
+	assert_int_equal(json_integer_value(json_object_get(
+				 partitions, "in_progress_bytes")),
+		7);
+	assert_int_equal(
+		json_integer_value(json_object_get(partitions, "in_progress")),
+		1);
+	json_decref(json);
+}
+
+static void test_metadata_summary_names_generations(void **state)
+{
+	struct metadata_summary summary = {0};
+	json_t *databases = json_pack("[s, s, s]", "__mdb_internal_mongosync",
+		"__mdb_internal_mongosync_verifier_src",
+		"mongosync_reserved_for_internal_use");
+	json_t *json = NULL, *generations;
+
+	(void)state;
+	assert_true(metadata_summary_end(
+		&summary, databases, "__mdb_internal_mongosync", &json, NULL));
+	metadata_summary_done(&summary);
+	generations = json_object_get(json, "generations");
+	assert_int_equal(json_array_size(generations), 2);
+	assert_string_equal(json_string_value(json_array_get(generations, 1)),
+		"mongosync_reserved_for_internal_use");
+	json_decref(databases);
+	json_decref(json);
+}
+
 static void test_metadata_number_in_each_spelling(void **state)
 {
 	static const struct {
@@ -184,6 +288,9 @@ int main(void)
 			test_metadata_summary_says_if_it_knows_the_form),
 		cmocka_unit_test(test_metadata_summary_of_no_database),
 		cmocka_unit_test(test_metadata_summary_counts_bytes_once),
+		cmocka_unit_test(test_metadata_summary_of_options_in_each_form),
+		cmocka_unit_test(test_metadata_summary_of_what_is_copied_again),
+		cmocka_unit_test(test_metadata_summary_names_generations),
 		cmocka_unit_test(test_metadata_number_in_each_spelling),
 	};
 

@@ -16,7 +16,9 @@
 	"\"Destination\":\"cluster1: localhost:27018\"},"                      \
 	"\"mongosyncID\":\"shard0\",\"coordinatorID\":\"shard1\","             \
 	"\"estimatedOplogTimeRemaining\":\"12 hours\","                        \
-	"\"verification\":{\"source\":{\"phase\":\"stream hashing\"},"         \
+	"\"verification\":{\"source\":{\"phase\":\"stream hashing\","          \
+	"\"estimatedDocumentCount\":42,\"hashedDocumentCount\":40,"            \
+	"\"totalCollectionCount\":9},"                                         \
 	"\"destination\":{\"phase\":\"stream hashing\"}}},\"success\":true}"
 
 static bool parse(
@@ -38,6 +40,8 @@ static void assert_not_told(const struct sync_progress *progress)
 	assert_int_equal(progress->copied_bytes, -1);
 	assert_int_equal(progress->total_bytes, -1);
 	assert_int_equal(progress->events_applied, -1);
+	assert_string_equal(progress->verifier_phase, "");
+	assert_int_equal(progress->verifier_docs, -1);
 }
 
 static void test_parse_progress_documented_example(void **state)
@@ -52,6 +56,10 @@ static void test_parse_progress_documented_example(void **state)
 	assert_true(progress.can_commit);
 	assert_false(progress.can_write);
 	assert_true(progress.verifier);
+	assert_string_equal(progress.verifier_phase, "stream hashing");
+	assert_int_equal(progress.verifier_docs, 42);
+	assert_int_equal(progress.verifier_hashed, 40);
+	assert_int_equal(progress.verifier_collections, 9);
 	assert_string_equal(progress.id, "shard0");
 	assert_string_equal(progress.coordinator, "shard1");
 	assert_string_equal(progress.info, "change event application");

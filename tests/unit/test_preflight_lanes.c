@@ -172,6 +172,8 @@ static void run_version(struct survey *survey, const char *version)
 			sizeof(survey->instance[i].version), "%s", version);
 	(void)snprintf(survey->lane[0].from, sizeof(survey->lane[0].from), "%s",
 		version);
+	(void)snprintf(survey->lane[0].kept_version,
+		sizeof(survey->lane[0].kept_version), "%s", version);
 }
 
 static void test_check_versions_going_down(void **state)
@@ -220,8 +222,9 @@ static void test_check_link_shared_by_two_lanes(void **state)
 	/* Each cluster's metadata names its own instance only. */
 	(void)json_array_remove(
 		json_object_get(survey->cluster[0].summary, "instances"), 1);
-	survey->cluster[1].summary =
-		json_pack("{s:b, s:b}", "found", 1, "recognised", 1);
+	survey->cluster[1].summary = json_pack("{s:b, s:b, s:[{s:s, s:s}]}",
+		"found", 1, "recognised", 1, "instances", "id", "b", "state",
+		"RUNNING");
 	made_up_group(survey);
 	assert_refuses(survey, "link", "b",
 		"lane a is started through the same link", ERR_CONFIG);

@@ -175,7 +175,12 @@ static void test_summary(void **state)
 		"{\"id\":\"shard1\",\"last_event\":\"500.3\",\"phase\":"
 		"\"collection copy\",\"state\":\"PAUSED\"}]");
 	expect_member(result, "partitions",
-		"{\"done\":1,\"in_progress\":1,\"total\":3}");
+		"{\"done\":1,\"in_progress\":1,\"in_progress_bytes\":5,"
+		"\"total\":3}");
+	expect_member(result, "generations", "[\"" OLD "\"]");
+	expect_member(result, "options",
+		"{\"natural_order\":null,\"random_id\":null,"
+		"\"verification\":null,\"write_blocking\":null}");
 	expect_member(result, "copied_bytes", "75");
 	json_decref(result);
 }
