@@ -87,7 +87,8 @@ static bool refuse(
 
 static bool no_memory(struct err *err)
 {
-	return err_sys(err, ERR_BUG, ENOMEM, "reading the table of versions");
+	return err_sys(
+		err, ERR_MEMORY, ENOMEM, "reading the table of versions");
 }
 
 /* ---- values ---- */

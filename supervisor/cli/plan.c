@@ -121,7 +121,9 @@ static int show(const struct survey *survey, bool as_json)
 int verb_plan(const struct cli_args *args)
 {
 	struct cli_place place = {0};
-	const struct survey_options options = {0};
+	const struct survey_options options = {
+		.accept_unlisted = cli_value(args, "accept-unlisted") != NULL,
+	};
 	struct survey survey;
 	struct err err = {0};
 	int code;

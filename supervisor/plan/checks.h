@@ -42,6 +42,7 @@ void check_link(struct survey *survey, unsigned index);
 void check_way_back(struct survey *survey);
 
 /* check_version.c: from which version to which. */
+void check_table(struct survey *survey);
 void check_versions(struct survey *survey, unsigned index);
 
 #endif

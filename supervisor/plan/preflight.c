@@ -19,6 +19,7 @@ const struct check checks[] = {
 	{"artifact", "is the archive whole, and does it run here"},
 	{"claim", "does another run own it"},
 	{"process", "does it run, and can we see it"},
+	{"table", "is it known what can be upgraded to what"},
 	{"version", "which version runs, and may it be upgraded"},
 	{"api", "does it answer"},
 	{"identity", "does it answer as the one that it should be"},
@@ -89,6 +90,7 @@ bool preflight(struct survey *survey, struct err *err)
 	(void)err;
 	check_artifact(survey);
 	check_claims(survey);
+	check_table(survey);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		struct seen_instance *seen = &survey->instance[i];
 

@@ -13,6 +13,7 @@
 #include "supervisor/memory.h"
 #include "supervisor/plan/room.h"
 #include "supervisor/plan/target.h"
+#include "supervisor/plan/versions.h"
 #include "supervisor/process/compare.h"
 
 enum {
@@ -443,6 +444,16 @@ static bool look_at_all(struct looking *looking, struct err *err)
 	return true;
 }
 
+static bool look_at_table(struct survey *survey, struct err *err)
+{
+	if (versions_load(survey->fleet, &survey->compat, &survey->compat_file,
+		    &survey->compat_err) ||
+		survey->compat_err.code != ERR_MEMORY)
+		return true;
+	*err = survey->compat_err;
+	return false;
+}
+
 bool survey_take(const struct fleet *fleet,
 	const struct survey_options *options, struct survey *ret_survey,
 	struct err *err)
@@ -461,7 +472,7 @@ bool survey_take(const struct fleet *fleet,
 			fleet->install_root, &survey.claims_err);
 		versions_from_links(&survey);
 		room_look(&survey);
-		if (preflight(&survey, err)) {
+		if (look_at_table(&survey, err) && preflight(&survey, err)) {
 			*ret_survey = survey;
 			return true;
 		}
@@ -486,5 +497,7 @@ void survey_done(struct survey *survey)
 	free(survey->cluster);
 	free(survey->lane);
 	free(survey->finding);
+	compat_free(survey->compat);
+	free(survey->compat_file);
 	memset(survey, 0, sizeof(*survey));
 }

@@ -17,6 +17,7 @@
 #include "supervisor/install/claim.h"
 #include "supervisor/install/link.h"
 #include "supervisor/process/process.h"
+#include "sync_client/compat.h"
 #include "sync_client/sync_api.h"
 
 struct seen_instance {
@@ -104,6 +105,9 @@ struct survey {
 	unsigned cluster_count;
 	struct seen_lane *lane;
 	unsigned lane_count;
+	struct compat *compat; /* the table of versions, or NULL */
+	char *compat_file; /* or NULL: there is none */
+	struct err compat_err;
 	struct artifact_info artifact;
 	struct err artifact_err;
 	bool delivered; /* versions/<version> is there */

@@ -74,7 +74,18 @@ static inline void made_up_instance(struct seen_instance *seen, unsigned index)
 	seen->progress.lag_s = 3;
 }
 
-/* fleet is stolen.  One cluster; as many shards as instances. */
+static inline void made_up_table(struct survey *survey)
+{
+	static const char file[] = SOURCE_TOP "/deploy/compat/mongosync.json";
+	struct err err = {0};
+
+	if (!compat_load(file, &survey->compat, &err))
+		fail_msg("%s", err.msg);
+	survey->compat_file = strdup(file);
+}
+
+/* fleet is stolen.  The table that is shipped.  One cluster; as many shards as
+ * instances. */
 static inline void made_up_survey(struct survey *survey, json_t *fleet)
 {
 	struct fleet *read = NULL;
@@ -120,6 +131,7 @@ static inline void made_up_survey(struct survey *survey, json_t *fleet)
 	(void)snprintf(survey->artifact.sha256, sizeof(survey->artifact.sha256),
 		MADE_UP_SHA);
 	survey->artifact.files = 3;
+	made_up_table(survey);
 	survey->artifact.bytes = 5u << 20;
 }
 

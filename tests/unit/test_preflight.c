@@ -24,6 +24,7 @@ static void test_preflight_passes_what_is_well(void **state)
 		{"claim", "/opt/mongosync/shop/current", "no run owns it"},
 		{"process", "a", "it runs"},
 		{"process", "b", "it runs"},
+		{"table", "shop", "is looked up in"},
 		{"version", "a", "pid 1000 runs 1.12.0"},
 		{"version", "b", "pid 1001 runs 1.12.0"},
 		{"api", "a", "answers on port 27182"},
