@@ -25,11 +25,11 @@ void findings_print(
 		if (finding.level < least)
 			continue;
 		scrub_in_place(finding.text, sizeof(finding.text));
-		(void)fprintf(out, "%-8s %-12s %s: %s\n",
+		(void)fprintf(out, "%-8s %-13s %s: %s\n",
 			level_names[finding.level], finding.check,
 			finding.subject, finding.text);
 		if (finding.fix[0])
-			(void)fprintf(out, "%21s -> %s\n", "", finding.fix);
+			(void)fprintf(out, "%22s -> %s\n", "", finding.fix);
 	}
 }
 

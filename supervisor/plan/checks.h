@@ -45,4 +45,12 @@ void check_way_back(struct survey *survey);
 void check_table(struct survey *survey);
 void check_versions(struct survey *survey, unsigned index);
 
+/* check_config.c: what the version asks of an instance's configuration. */
+void check_configuration(struct survey *survey, struct seen_instance *seen);
+void check_uri(struct survey *survey, struct seen_instance *seen);
+void check_unchanged(struct survey *survey, struct seen_instance *seen);
+/* Whether this instance is to get another version, of which the table tells. */
+bool is_to_change(
+	const struct survey *survey, const struct seen_instance *seen);
+
 #endif

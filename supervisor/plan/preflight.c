@@ -26,6 +26,9 @@ const struct check checks[] = {
 	{"state", "may it be interrupted now"},
 	{"verifier", "what does its verifier lose"},
 	{"link", "is it started through the link, and can that be turned"},
+	{"configuration", "does the new version know each key of its file"},
+	{"uri", "does the new version take its connection strings"},
+	{"unchanged", "is its file still the one that it runs with"},
 	{"start", "will it be started as it runs now"},
 	{"destination", "can it be reached, and who is it"},
 	{"complete", "are all instances of the sync in the fleet"},
@@ -99,6 +102,9 @@ bool preflight(struct survey *survey, struct err *err)
 		check_process(survey, seen);
 		check_api(survey, seen);
 		check_start(survey, seen);
+		check_configuration(survey, seen);
+		check_uri(survey, seen);
+		check_unchanged(survey, seen);
 	}
 	for (unsigned i = 0; i < survey->lane_count; i++) {
 		check_claim(survey, survey->lane[i].link_path,

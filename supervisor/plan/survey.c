@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
@@ -211,6 +214,25 @@ static void version_told(void *arg, const struct child_end *end)
 	answered(ask);
 }
 
+static int64_t ms_of(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
+}
+
+/* Ticks are counted from when the host was started. */
+static int64_t wall_ms(uint64_t ticks)
+{
+	struct timespec now, up;
+	long per_second = sysconf(_SC_CLK_TCK);
+
+	if (!ticks || per_second <= 0 ||
+		clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+		clock_gettime(CLOCK_BOOTTIME, &up) != 0)
+		return 0;
+	return ms_of(&now) - ms_of(&up) +
+	       (int64_t)ticks * 1000 / (int64_t)per_second;
+}
+
 static void process_seen(void *arg, const struct process_seen *process)
 {
 	struct ask *ask = arg;
@@ -222,6 +244,8 @@ static void process_seen(void *arg, const struct process_seen *process)
 	struct child *child;
 
 	seen->process = *process;
+	if (process->view == PROCESS_RUNNING)
+		seen->started_ms = wall_ms(process->start_ticks);
 	if (process->view == PROCESS_RUNNING && process->pid > 0)
 		process_compare(&spec, process->pid, seen->differs,
 			sizeof(seen->differs));
@@ -394,6 +418,7 @@ static bool load_instances(struct survey *survey, struct err *err)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	for (unsigned i = 0; i < fleet->instance_count; i++) {
 		struct seen_instance *seen = &survey->instance[i];
+		struct stat st;
 		char leaf[160];
 
 		seen->instance = &fleet->instance[i];
@@ -414,6 +439,8 @@ static bool load_instances(struct survey *survey, struct err *err)
 		(void)snprintf(
 			leaf, sizeof(leaf), "%s.run", seen->instance->name);
 		seen->run_file = fleet_state_path(fleet, leaf);
+		if (stat(seen->instance->config, &st) == 0)
+			seen->config_ms = ms_of(&st.st_mtim);
 		look_at_claim(survey, seen->instance->name, seen->config.port,
 			&seen->claim, &seen->claim_err);
 	}

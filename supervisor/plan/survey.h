@@ -34,6 +34,8 @@ struct seen_instance {
 	unsigned lane; /* index, once grouped */
 	struct claim claim; /* run[0] == 0: unclaimed */
 	struct err claim_err; /* no code: claim is what is there */
+	int64_t started_ms, config_ms; /* wall clock: when it was started, and
+					* its file changed; 0: not known */
 	char differs[400]; /* how a start by us differs from what runs, or "" */
 };
 

@@ -61,6 +61,10 @@ static inline struct seen_cluster *made_up_cluster(
 static inline void made_up_instance(struct seen_instance *seen, unsigned index)
 {
 	seen->config.port = (uint16_t)(27182 + index);
+	seen->config.key[0] = (struct instance_key){"acceptDisclaimer", "true"};
+	seen->config.key_count = 1;
+	seen->started_ms = 1700000000000;
+	seen->config_ms = seen->started_ms - 60000;
 	seen->process.view = PROCESS_RUNNING;
 	seen->process.pid = (pid_t)(1000 + index);
 	seen->process.start_ticks = 5000 + index;
