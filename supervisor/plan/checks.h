@@ -45,6 +45,9 @@ void check_way_back(struct survey *survey);
 void check_table(struct survey *survey);
 void check_versions(struct survey *survey, unsigned index);
 
+/* check_privileges.c: what the version's users must be allowed to do. */
+void check_privileges(struct survey *survey, unsigned index);
+
 /* check_config.c: what the version asks of an instance's configuration. */
 void check_configuration(struct survey *survey, struct seen_instance *seen);
 void check_uri(struct survey *survey, struct seen_instance *seen);

@@ -31,6 +31,7 @@ const struct check checks[] = {
 	{"unchanged", "is its file still the one that it runs with"},
 	{"start", "will it be started as it runs now"},
 	{"destination", "can it be reached, and who is it"},
+	{"privileges", "may its users do what the new version needs"},
 	{"complete", "are all instances of the sync in the fleet"},
 	{"coordinator", "is it one migration"},
 	{"pause", "is there a way back"},
@@ -114,6 +115,7 @@ bool preflight(struct survey *survey, struct err *err)
 		check_complete(survey, i);
 		check_coordinator(survey, i);
 		check_versions(survey, i);
+		check_privileges(survey, i);
 		check_link(survey, i);
 	}
 	check_way_back(survey);

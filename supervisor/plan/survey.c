@@ -64,6 +64,10 @@ static void take_json(json_t **to, const json_t *from)
 	*to = json_deep_copy(from);
 }
 
+/* One question to two clusters: these two names tell which. */
+static const char source_privileges[] = "privileges";
+static const char destination_privileges[] = "privileges";
+
 static void cluster_answered(
 	void *arg, const json_t *result, const struct err *err)
 {
@@ -86,6 +90,14 @@ static void cluster_answered(
 			cluster->summary_err = *err;
 		else
 			take_json(&cluster->summary, result);
+	} else if (ask->op == source_privileges ||
+		   ask->op == destination_privileges) {
+		unsigned side = ask->op == destination_privileges;
+
+		if (err)
+			cluster->privileges_err[side] = *err;
+		else
+			take_json(&cluster->privileges[side], result);
 	} else {
 		if (err)
 			cluster->shards_err = *err;
@@ -145,6 +157,10 @@ static void find_clusters(struct looking *looking)
 		ask_cluster(looking, cluster, "identify", cluster->destination);
 		ask_cluster(looking, cluster, "summary", cluster->destination);
 		ask_cluster(looking, cluster, "shards", cluster->source);
+		ask_cluster(
+			looking, cluster, source_privileges, cluster->source);
+		ask_cluster(looking, cluster, destination_privileges,
+			cluster->destination);
 	}
 }
 
@@ -517,6 +533,8 @@ void survey_done(struct survey *survey)
 	for (unsigned i = 0; i < survey->cluster_count; i++) {
 		json_decref(survey->cluster[i].summary);
 		json_decref(survey->cluster[i].shards);
+		json_decref(survey->cluster[i].privileges[0]);
+		json_decref(survey->cluster[i].privileges[1]);
 	}
 	for (unsigned i = 0; i < survey->lane_count; i++)
 		free(survey->lane[i].link_path);

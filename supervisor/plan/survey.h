@@ -47,6 +47,9 @@ struct seen_cluster { /* a destination, and the source of the same instances */
 	struct err err; /* of identify */
 	json_t *summary; /* or NULL */
 	struct err summary_err;
+	json_t *privileges[2]; /* of the users at source and destination, or
+				* NULL */
+	struct err privileges_err[2];
 	bool sharded;
 	json_t *shards; /* of the source: ids */
 	struct err shards_err;

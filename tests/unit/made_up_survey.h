@@ -53,6 +53,11 @@ static inline struct seen_cluster *made_up_cluster(
 		survey->cluster_count = index + 1;
 	cluster->via = survey->instance[0].instance->name;
 	cluster->proved = true;
+	for (unsigned side = 0; side < 2; side++) {
+		json_decref(cluster->privileges[side]);
+		cluster->privileges[side] =
+			json_pack("{s:b}", "access_control", 0);
+	}
 	(void)snprintf(
 		cluster->identity, sizeof(cluster->identity), "%s", identity);
 	return cluster;

@@ -48,6 +48,9 @@ static void test_preflight_passes_what_is_well(void **state)
 		{"pause", "shop", "can be put back"},
 		{"complete", "shop", "2 of 2 instances"},
 		{"version", "shop", "1.12.0 to 1.13.0"},
+		{"privileges", "shop",
+			"for 1.13.0: cluster0 has no access control, cluster1 "
+			"has no access control"},
 		{"link", "shop", "goes to versions/1.12.0"},
 	};
 	struct survey *survey = *state;
