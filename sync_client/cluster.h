@@ -40,6 +40,11 @@ bool cluster_identify(struct cluster *cluster, json_t **ret_json,
 bool cluster_shards(struct cluster *cluster, json_t **ret_json,
 	struct err *err) WARN_UNUSED;
 
+/* {access_control, privileges} as in privileges.h; privileges is null if the
+ * server does not show them */
+bool cluster_privileges(struct cluster *cluster, json_t **ret_json,
+	struct err *err) WARN_UNUSED;
+
 /* For metadata.c. */
 
 /* Fills err from what libmongoc said; returns false. */

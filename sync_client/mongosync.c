@@ -114,6 +114,7 @@ static void read_verifier(const json_t *from, struct sync_progress *to)
 static void read_progress(const json_t *from, struct sync_progress *to)
 {
 	const json_t *copy = json_object_get(from, "collectionCopy");
+	const json_t *mapping = json_object_get(from, "directionMapping");
 
 	memset(to, 0, sizeof(*to));
 	to->phase = sync_phase_parse(
@@ -126,6 +127,9 @@ static void read_progress(const json_t *from, struct sync_progress *to)
 	text_of(from, "coordinatorID", to->coordinator,
 		sizeof(to->coordinator));
 	text_of(from, "info", to->info, sizeof(to->info));
+	text_of(mapping, "Source", to->source_at, sizeof(to->source_at));
+	text_of(mapping, "Destination", to->destination_at,
+		sizeof(to->destination_at));
 	text_of(from, "estimatedOplogTimeRemaining", to->oplog_left,
 		sizeof(to->oplog_left));
 	to->lag_s = lag_of(from);

@@ -19,6 +19,8 @@ struct sync_progress {
 	char coordinator[128]; /* coordinatorID */
 	char info[128]; /* what it is doing, in its own words */
 	char phase_text[32]; /* as received */
+	/* directionMapping, as told: "cluster0: host:port" */
+	char source_at[200], destination_at[200];
 	char oplog_left[64]; /* estimatedOplogTimeRemaining, its own words */
 	int64_t lag_s; /* change application behind the source, s */
 	int64_t copied_bytes; /* of the initial copy, by this process */

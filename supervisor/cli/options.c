@@ -9,11 +9,15 @@
 #include "supervisor/cli/cli.h"
 
 static const struct cli_option plan_options[] = {
+	{"accept-unlisted", NULL,
+		"plan an upgrade of which nothing is documented"},
 	{"json", NULL, "print one JSON document"},
 	{0},
 };
 
 static const struct cli_option run_options[] = {
+	{"accept-unlisted", NULL,
+		"begin an upgrade of which nothing is documented"},
 	{"as-planned", NULL,
 		"go on with the plan in the journal, whatever the fleet file "
 		"says now"},

@@ -25,11 +25,11 @@ void findings_print(
 		if (finding.level < least)
 			continue;
 		scrub_in_place(finding.text, sizeof(finding.text));
-		(void)fprintf(out, "%-8s %-12s %s: %s\n",
+		(void)fprintf(out, "%-8s %-13s %s: %s\n",
 			level_names[finding.level], finding.check,
 			finding.subject, finding.text);
 		if (finding.fix[0])
-			(void)fprintf(out, "%21s -> %s\n", "", finding.fix);
+			(void)fprintf(out, "%22s -> %s\n", "", finding.fix);
 	}
 }
 
@@ -102,7 +102,9 @@ static int show(const struct survey *survey, bool as_json)
 int verb_plan(const struct cli_args *args)
 {
 	struct cli_place place = {0};
-	const struct survey_options options = {0};
+	const struct survey_options options = {
+		.accept_unlisted = cli_value(args, "accept-unlisted") != NULL,
+	};
 	struct survey survey;
 	struct err err = {0};
 	int code;

@@ -58,7 +58,9 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 	};
 	_cleanup_json_ json_t *plan = NULL;
 	_cleanup_fd_ int lost = -1;
-	const struct survey_options options = {0};
+	const struct survey_options options = {
+		.accept_unlisted = cli_value(args, "accept-unlisted") != NULL,
+	};
 	struct survey survey;
 	struct err err = {0};
 	enum err_code refused;

@@ -18,6 +18,9 @@
  *   proved (false for hosts), version (buildInfo)
  * shards {uri}
  *   sharded, shards [ids], by listShards; CommandNotFound: false, []
+ * privileges {uri}
+ *   access_control (false: nobody is logged in), privileges [{resource,
+ *   actions}], by connectionStatus; null if the server does not show them
  * summary {uri}
  *   found, databases [names], generations [those to continue from], database
  *   (the main one), metadata_version (int or null), recognised (bool),

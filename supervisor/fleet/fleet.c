@@ -214,7 +214,8 @@ static bool finish_fleet(struct reading *reading, struct err *err)
 			"install_root") ||
 		!make_absolute(
 			reading, &fleet->state_dir, false, err, "state_dir") ||
-		!make_absolute(reading, &fleet->link, false, err, "link"))
+		!make_absolute(reading, &fleet->link, false, err, "link") ||
+		!make_absolute(reading, &fleet->compat, true, err, "compat"))
 		return false;
 	for (i = 0; i < fleet->instance_count; i++) {
 		if (!finish_instance(reading, i, err))
@@ -344,6 +345,7 @@ void fleet_free(struct fleet *fleet)
 	free(fleet->install_root);
 	free(fleet->state_dir);
 	free(fleet->link);
+	free(fleet->compat);
 	free(fleet);
 }
 

@@ -94,6 +94,7 @@ struct fleet {
 	char *install_root; /* absolute */
 	char *state_dir; /* absolute; default /var/lib/syncup */
 	char *link; /* or NULL: for all instances without their own */
+	char *compat; /* or NULL: the table of versions that counts */
 	enum fleet_failure on_failure;
 	enum fleet_pause pause;
 	enum fleet_complete lane_complete;

@@ -109,6 +109,7 @@ json_t *fleet_to_json(const struct fleet *fleet)
 	put_string(json, "install_root", fleet->install_root);
 	put_string(json, "state_dir", fleet->state_dir);
 	put_string(json, "link", fleet->link);
+	put_string(json, "compat", fleet->compat);
 	put_string(json, "on_failure", fleet_failure_word(fleet->on_failure));
 	put_string(json, "pause", fleet_pause_word(fleet->pause));
 	put_string(json, "lane_complete",

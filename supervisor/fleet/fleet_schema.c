@@ -148,6 +148,7 @@ static const cyaml_schema_field_t fleet_fields[] = {
 	PATH_FIELD("install_root", NEEDED, struct fleet, install_root),
 	PATH_FIELD("state_dir", OPTIONAL, struct fleet, state_dir),
 	PATH_FIELD("link", OPTIONAL, struct fleet, link),
+	PATH_FIELD("compat", OPTIONAL, struct fleet, compat),
 	CYAML_FIELD_ENUM("on_failure", WORD, struct fleet, on_failure,
 		failure_words, CYAML_ARRAY_LEN(failure_words)),
 	CYAML_FIELD_ENUM("pause", WORD, struct fleet, pause, pause_words,

@@ -166,6 +166,54 @@ static bool check_port(struct yaml_text *yaml, struct err *err)
 	return yaml_text_number(yaml, "port", 1, UINT16_MAX, &port, err);
 }
 
+/* Fit to be shown, and no secret by any chance. */
+static bool is_plain(const char *text, size_t len, size_t size)
+{
+	return len > 0 && len < size &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == len;
+}
+
+static void keep_value(struct instance_key *key, const yaml_node_t *node)
+{
+	const char *text = (const char *)node->data.scalar.value;
+
+	if (node->type != YAML_SCALAR_NODE ||
+		strncmp(key->name, "cluster", strlen("cluster")) == 0 ||
+		!is_plain(text, node->data.scalar.length, sizeof(key->value)))
+		return;
+	(void)snprintf(key->value, sizeof(key->value), "%s", text);
+	for (size_t i = 0; i < CYAML_ARRAY_LEN(bool_words); i++)
+		if (strcasecmp(text, bool_words[i].str) == 0)
+			(void)snprintf(key->value, sizeof(key->value), "%s",
+				bool_words[i].val ? "true" : "false");
+}
+
+static void keep_keys(struct yaml_text *yaml, struct instance_config *config)
+{
+	yaml_node_t *root = yaml_document_get_root_node(&yaml->document);
+	yaml_node_pair_t *pair;
+
+	for (pair = root->data.mapping.pairs.start;
+		pair < root->data.mapping.pairs.top &&
+		config->key_count < INSTANCE_KEYS_MAX;
+		pair++) {
+		const yaml_node_t *name =
+			yaml_document_get_node(&yaml->document, pair->key);
+		struct instance_key *key = &config->key[config->key_count];
+
+		if (name->type != YAML_SCALAR_NODE ||
+			!is_plain((const char *)name->data.scalar.value,
+				name->data.scalar.length, sizeof(key->name)))
+			continue;
+		(void)snprintf(key->name, sizeof(key->name), "%s",
+			(const char *)name->data.scalar.value);
+		keep_value(key,
+			yaml_document_get_node(&yaml->document, pair->value));
+		config->key_count++;
+	}
+}
+
 static bool read_keys(
 	struct yaml_text *yaml, struct keys **ret_keys, struct err *err)
 {
@@ -216,10 +264,12 @@ bool instance_config_read(const char *file, const char *data, size_t len,
 	ok = yaml_text_open(&yaml, file, data, len, err);
 	if (ok) {
 		ok = read_keys(&yaml, &keys, err);
+		if (ok) {
+			fill_config(ret_config, keys);
+			keep_keys(&yaml, ret_config);
+		}
 		yaml_text_done(&yaml);
 	}
-	if (ok)
-		fill_config(ret_config, keys);
 	free_keys(keys);
 	return ok;
 }

@@ -46,6 +46,13 @@ static bool do_shards(struct cluster *cluster, const json_t *ask,
 	return cluster_shards(cluster, ret_result, err);
 }
 
+static bool do_privileges(struct cluster *cluster, const json_t *ask,
+	json_t **ret_result, struct err *err)
+{
+	(void)ask;
+	return cluster_privileges(cluster, ret_result, err);
+}
+
 static bool do_summary(struct cluster *cluster, const json_t *ask,
 	json_t **ret_result, struct err *err)
 {
@@ -103,6 +110,12 @@ static bool op_shards(const json_t *ask, json_t **ret_result, struct err *err)
 	return with_cluster(ask, do_shards, ret_result, err);
 }
 
+static bool op_privileges(
+	const json_t *ask, json_t **ret_result, struct err *err)
+{
+	return with_cluster(ask, do_privileges, ret_result, err);
+}
+
 static bool op_summary(const json_t *ask, json_t **ret_result, struct err *err)
 {
 	return with_cluster(ask, do_summary, ret_result, err);
@@ -139,6 +152,7 @@ static bool op_put_back(const json_t *ask, json_t **ret_result, struct err *err)
 const struct helper_op helper_ops[] = {
 	{"identify", op_identify},
 	{"shards", op_shards},
+	{"privileges", op_privileges},
 	{"summary", op_summary},
 	{"digest", op_digest},
 	{"save", op_save},

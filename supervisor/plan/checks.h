@@ -61,6 +61,18 @@ void check_link(struct survey *survey, unsigned index);
 void check_pause(struct survey *survey);
 
 /* check_version.c: from which version to which. */
+void check_table(struct survey *survey);
 void check_versions(struct survey *survey, unsigned index);
+
+/* check_privileges.c: what the version's users must be allowed to do. */
+void check_privileges(struct survey *survey, unsigned index);
+
+/* check_config.c: what the version asks of an instance's configuration. */
+void check_configuration(struct survey *survey, struct seen_instance *seen);
+void check_uri(struct survey *survey, struct seen_instance *seen);
+void check_unchanged(struct survey *survey, struct seen_instance *seen);
+/* Whether this instance is to get another version, of which the table tells. */
+bool is_to_change(
+	const struct survey *survey, const struct seen_instance *seen);
 
 #endif

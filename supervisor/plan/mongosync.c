@@ -100,6 +100,23 @@ static void with_version(json_t *stage, const char *version)
 			stage, "version", json_string(version));
 }
 
+/* Why this pair was thought possible, so that the journal tells it. */
+static json_t *pair(const struct survey *survey, const struct seen_lane *lane)
+{
+	struct compat_answer answer;
+
+	if (!survey->compat || !compat_judge(survey->compat, lane->from,
+				       survey->fleet->version, &answer, NULL))
+		return NULL;
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "verdict",
+		compat_verdict_name(answer.verdict), "sure",
+		answer.is_stated ? "stated" : "presumed", "note", answer.note,
+		"documented", answer.documented, "file", survey->compat_file,
+		"accepted",
+		(int)(answer.verdict != COMPAT_DOCUMENTED &&
+			survey->options.accept_unlisted));
+}
+
 static json_t *forward_lane(const struct survey *survey, unsigned index)
 {
 	const struct fleet *fleet = survey->fleet;
@@ -135,9 +152,9 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 		add_stage(stages, fleet, "settle", one("lane", lane->name)),
 		fleet->version);
 	add_stage(stages, fleet, "release", one("lane", lane->name));
-	return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", lane->name,
+	return json_pack("{s:s, s:s, s:b, s:s, s:o*, s:o}", "name", lane->name,
 		"identity", lane->identity, "proved", (int)lane->proved, "from",
-		lane->from, "stages", stages);
+		lane->from, "compat", pair(survey, lane), "stages", stages);
 }
 
 static json_t *process_target(

@@ -20,6 +20,7 @@ const struct check checks[] = {
 	{"host", "can versions be put there, and run"},
 	{"claim", "does another run own it"},
 	{"process", "does it run, and can we see it"},
+	{"table", "is it known what can be upgraded to what"},
 	{"version", "which version runs, and may it be upgraded"},
 	{"api", "does it answer"},
 	{"identity", "does it answer as the one that it should be"},
@@ -30,9 +31,13 @@ const struct check checks[] = {
 	{"natural-order", "is a copy interrupted that starts all over"},
 	{"write-blocking", "which writes stay refused meanwhile"},
 	{"link", "is it started through the link, and can that be turned"},
+	{"configuration", "does the new version know each key of its file"},
+	{"uri", "does the new version take its connection strings"},
+	{"unchanged", "is its file still the one that it runs with"},
 	{"start", "will it be started as it runs now"},
 	{"destination", "can it be reached, and who is it"},
 	{"metadata", "does it say the same as the processes"},
+	{"privileges", "may its users do what the new version needs"},
 	{"complete", "are all instances of the sync in the fleet"},
 	{"coordinator", "is it one migration"},
 	{"way-back", "is the version that runs kept"},
@@ -119,6 +124,7 @@ bool preflight(struct survey *survey, struct err *err)
 	check_artifact(survey);
 	check_host(survey);
 	check_claims(survey);
+	check_table(survey);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		struct seen_instance *seen = &survey->instance[i];
 
@@ -127,6 +133,9 @@ bool preflight(struct survey *survey, struct err *err)
 		check_process(survey, seen);
 		check_api(survey, seen);
 		check_start(survey, seen);
+		check_configuration(survey, seen);
+		check_uri(survey, seen);
+		check_unchanged(survey, seen);
 	}
 	for (unsigned i = 0; i < survey->lane_count; i++) {
 		check_claim(survey, survey->lane[i].link_path,
@@ -136,6 +145,7 @@ bool preflight(struct survey *survey, struct err *err)
 		check_complete(survey, i);
 		check_coordinator(survey, i);
 		check_versions(survey, i);
+		check_privileges(survey, i);
 		check_link(survey, i);
 	}
 	check_syncs(survey);

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "state/cleanup.h"
 #include "state/sys.h"
@@ -19,6 +22,7 @@
 #include "supervisor/plan/checks.h"
 #include "supervisor/plan/room.h"
 #include "supervisor/plan/target.h"
+#include "supervisor/plan/versions.h"
 #include "supervisor/process/compare.h"
 #include "sync_client/sync_text.h"
 
@@ -68,6 +72,10 @@ static void take_json(json_t **to, const json_t *from)
 	*to = json_deep_copy(from);
 }
 
+/* One question to two clusters: these two names tell which. */
+static const char source_privileges[] = "privileges";
+static const char destination_privileges[] = "privileges";
+
 static void cluster_answered(
 	void *arg, const json_t *result, const struct err *err)
 {
@@ -93,6 +101,14 @@ static void cluster_answered(
 			cluster->summary_err = *err;
 		else
 			take_json(&cluster->summary, result);
+	} else if (ask->op == source_privileges ||
+		   ask->op == destination_privileges) {
+		unsigned side = ask->op == destination_privileges;
+
+		if (err)
+			cluster->privileges_err[side] = *err;
+		else
+			take_json(&cluster->privileges[side], result);
 	} else {
 		if (err)
 			cluster->shards_err = *err;
@@ -152,6 +168,10 @@ static void find_clusters(struct looking *looking)
 		ask_cluster(looking, cluster, "identify", cluster->destination);
 		ask_cluster(looking, cluster, "summary", cluster->destination);
 		ask_cluster(looking, cluster, "shards", cluster->source);
+		ask_cluster(
+			looking, cluster, source_privileges, cluster->source);
+		ask_cluster(looking, cluster, destination_privileges,
+			cluster->destination);
 	}
 }
 
@@ -221,6 +241,25 @@ static void version_told(void *arg, const struct child_end *end)
 	answered(ask);
 }
 
+static int64_t ms_of(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
+}
+
+/* Ticks are counted from when the host was started. */
+static int64_t wall_ms(uint64_t ticks)
+{
+	struct timespec now, up;
+	long per_second = sysconf(_SC_CLK_TCK);
+
+	if (!ticks || per_second <= 0 ||
+		clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+		clock_gettime(CLOCK_BOOTTIME, &up) != 0)
+		return 0;
+	return ms_of(&now) - ms_of(&up) +
+	       (int64_t)ticks * 1000 / (int64_t)per_second;
+}
+
 static void process_seen(void *arg, const struct process_seen *process)
 {
 	struct ask *ask = arg;
@@ -232,6 +271,8 @@ static void process_seen(void *arg, const struct process_seen *process)
 	struct child *child;
 
 	seen->process = *process;
+	if (process->view == PROCESS_RUNNING)
+		seen->started_ms = wall_ms(process->start_ticks);
 	if (process->view == PROCESS_RUNNING && process->pid > 0)
 		process_compare(&spec, process->pid, seen->differs,
 			sizeof(seen->differs));
@@ -441,6 +482,7 @@ static bool load_instances(struct survey *survey, struct err *err)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	for (unsigned i = 0; i < fleet->instance_count; i++) {
 		struct seen_instance *seen = &survey->instance[i];
+		struct stat st;
 		char leaf[160];
 
 		seen->instance = &fleet->instance[i];
@@ -461,6 +503,8 @@ static bool load_instances(struct survey *survey, struct err *err)
 		(void)snprintf(
 			leaf, sizeof(leaf), "%s.run", seen->instance->name);
 		seen->run_file = fleet_state_path(fleet, leaf);
+		if (stat(seen->instance->config, &st) == 0)
+			seen->config_ms = ms_of(&st.st_mtim);
 		look_at_claim(survey, seen->instance->name, seen->config.port,
 			&seen->claim, &seen->claim_err);
 	}
@@ -523,6 +567,16 @@ static bool look_at_all(struct looking *looking, struct err *err)
 	       (!metadata_is_at_odds(survey) || look_again(looking, err));
 }
 
+static bool look_at_table(struct survey *survey, struct err *err)
+{
+	if (versions_load(survey->fleet, &survey->compat, &survey->compat_file,
+		    &survey->compat_err) ||
+		survey->compat_err.code != ERR_MEMORY)
+		return true;
+	*err = survey->compat_err;
+	return false;
+}
+
 bool survey_take(const struct fleet *fleet,
 	const struct survey_options *options, struct survey *ret_survey,
 	struct err *err)
@@ -542,7 +596,7 @@ bool survey_take(const struct fleet *fleet,
 			fleet->install_root, &survey.claims_err);
 		versions_from_links(&survey);
 		room_look(&survey);
-		if (preflight(&survey, err)) {
+		if (look_at_table(&survey, err) && preflight(&survey, err)) {
 			*ret_survey = survey;
 			return true;
 		}
@@ -560,6 +614,8 @@ void survey_done(struct survey *survey)
 	for (unsigned i = 0; i < survey->cluster_count; i++) {
 		json_decref(survey->cluster[i].summary);
 		json_decref(survey->cluster[i].shards);
+		json_decref(survey->cluster[i].privileges[0]);
+		json_decref(survey->cluster[i].privileges[1]);
 	}
 	for (unsigned i = 0; i < survey->lane_count; i++)
 		free(survey->lane[i].link_path);
@@ -567,5 +623,7 @@ void survey_done(struct survey *survey)
 	free(survey->cluster);
 	free(survey->lane);
 	free(survey->finding);
+	compat_free(survey->compat);
+	free(survey->compat_file);
 	memset(survey, 0, sizeof(*survey));
 }

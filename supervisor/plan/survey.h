@@ -17,6 +17,7 @@
 #include "supervisor/install/claim.h"
 #include "supervisor/install/link.h"
 #include "supervisor/process/process.h"
+#include "sync_client/compat.h"
 #include "sync_client/sync_api.h"
 
 struct seen_instance {
@@ -33,6 +34,8 @@ struct seen_instance {
 	unsigned lane; /* index, once grouped */
 	struct claim claim; /* run[0] == 0: unclaimed */
 	struct err claim_err; /* no code: claim is what is there */
+	int64_t started_ms, config_ms; /* wall clock: when it was started, and
+					* its file changed; 0: not known */
 	char differs[400]; /* how a start by us differs from what runs, or "" */
 };
 
@@ -45,6 +48,9 @@ struct seen_cluster { /* a destination, and the source of the same instances */
 	struct err err; /* of identify */
 	json_t *summary; /* or NULL */
 	struct err summary_err;
+	json_t *privileges[2]; /* of the users at source and destination, or
+				* NULL */
+	struct err privileges_err[2];
 	bool sharded;
 	json_t *shards; /* of the source: ids */
 	struct err shards_err;
@@ -107,6 +113,9 @@ struct survey {
 	unsigned cluster_count;
 	struct seen_lane *lane;
 	unsigned lane_count;
+	struct compat *compat; /* the table of versions, or NULL */
+	char *compat_file; /* or NULL: there is none */
+	struct err compat_err;
 	struct artifact_info artifact;
 	struct err artifact_err;
 	bool delivered; /* versions/<version> is there */

@@ -105,6 +105,7 @@ world() {
 		SOURCE=light:$W/source DESTINATION=light:$W/destination
 		SYNCUP_HELPER=${LIGHT_HELPER:-$BUILD/tests/refsync/light_helper/light-helper}
 	else
+		export MONGOC_DISABLE_SHM=1 # or it says so where /dev/shm is full
 		database source && SOURCE=$REPLY
 		database destination && DESTINATION=$REPLY
 		SYNCUP_HELPER=$BUILD/supervisor/helper/syncup-helper
@@ -185,6 +186,8 @@ fleet() {
 		printf 'name: test\nprocedure: mongosync\nversion: %s\n' "$TO"
 		printf 'artifact: {file: "%s", sha256: %s}\n' "$tarball" "$(sha256sum "$tarball" | cut -d' ' -f1)"
 		printf 'install_root: %s/root\nstate_dir: %s/state\n' "$W" "$W"
+		# A table that calls all possible: how else would we see one refused?
+		printf 'compat: %s/compat-lies.json\n' "$here"
 		[ -n "${LINK-$W/bin/mongosync}" ] && printf 'link: %s\n' "${LINK-$W/bin/mongosync}"
 		printf 'on_failure: %s\n' "${ON_FAILURE:-rollback}"
 		printf 'timeouts: {pause: 20, stop: 20, start: 30, resume: 20, movement: 10, idle: 3, pause_quiet: 1, start_quiet: 1, resume_quiet: 1}\n'

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <yaml.h>
 
 #include "state/cleanup.h"
@@ -215,6 +216,53 @@ static bool set_flags(
 	return true;
 }
 
+/* What a connection string must not say, from which version on. */
+static const struct uri_rule {
+	const char *option, *only; /* only: NULL, nothing is taken */
+	int since[2]; /* of the source, of the destination: minor version */
+	const char *error;
+} uri_rules[] = {
+	{"socketTimeoutMS", NULL, {10, 10},
+		"Invalid URI option, socketTimeoutMS is not supported"},
+	{"readPreference", "primary", {8, 8},
+		"Invalid URI option, read preference must be primary"},
+	{"readConcernLevel", "majority", {0, 0},
+		"Invalid URI option, read concern must be majority"},
+	{"w", "majority", {0, 0},
+		"Invalid URI option, write concern must be majority"},
+};
+
+/* at: "option=value&...". */
+static bool breaks_rule(const char *at, const struct uri_rule *rule)
+{
+	size_t len = strcspn(at, "&"), name = strcspn(at, "=&");
+	const char *value = at + name + 1;
+
+	if (strlen(rule->option) != name ||
+		strncasecmp(at, rule->option, name) != 0)
+		return false;
+	return !rule->only || name >= len ||
+	       strlen(rule->only) != len - name - 1 ||
+	       strncasecmp(value, rule->only, len - name - 1) != 0;
+}
+
+static bool check_uri(const char *uri, int side, struct err *err)
+{
+	const char *scheme = strstr(uri, "://");
+	const char *at = scheme ? strchr(scheme, '?') : NULL;
+
+	for (; at; at = strchr(at, '&')) {
+		at++;
+		for (size_t i = 0; i < sizeof(uri_rules) / sizeof(uri_rules[0]);
+			i++)
+			if (version_has(uri_rules[i].since[side]) &&
+				breaks_rule(at, &uri_rules[i]))
+				return err_set(err, ERR_CONFIG, "%s",
+					uri_rules[i].error);
+	}
+	return true;
+}
+
 bool options_parse(
 	int argc, char **argv, struct options *ret_options, struct err *err)
 {
@@ -236,6 +284,9 @@ bool options_parse(
 			"required flag(s) \"cluster0\", \"cluster1\" not set");
 		goto fail;
 	}
+	for (int side = 0; side < 2; side++)
+		if (!check_uri(options.cluster[side], side, err))
+			goto fail;
 	if (options.load_level < 1 || options.load_level > 4) {
 		(void)err_set(err, ERR_USAGE, "loadLevel is 1 to 4");
 		goto fail;

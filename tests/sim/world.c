@@ -427,6 +427,7 @@ static bool write_fleet(struct world *world, struct err *err)
 		"name: sim\nversion: %s\n"
 		"artifact: {file: \"%s\", sha256: %s}\n"
 		"install_root: %s/root\nstate_dir: %s/state\n"
+		"compat: " SOURCE_TOP "/tests/e2e/compat-lies.json\n"
 		"link: %s/bin/mongosync\non_failure: %s\n"
 		"timeouts: {pause: 20, stop: 4, start: 30, resume: 20,"
 		" movement: 1, idle: 3, pause_quiet: 1, start_quiet: 1,"

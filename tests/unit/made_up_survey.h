@@ -67,6 +67,11 @@ static inline struct seen_cluster *made_up_cluster(
 		survey->cluster_count = index + 1;
 	cluster->via = survey->instance[0].instance->name;
 	cluster->proved = true;
+	for (unsigned side = 0; side < 2; side++) {
+		json_decref(cluster->privileges[side]);
+		cluster->privileges[side] =
+			json_pack("{s:b}", "access_control", 0);
+	}
 	(void)snprintf(
 		cluster->identity, sizeof(cluster->identity), "%s", identity);
 	return cluster;
@@ -75,6 +80,10 @@ static inline struct seen_cluster *made_up_cluster(
 static inline void made_up_instance(struct seen_instance *seen, unsigned index)
 {
 	seen->config.port = (uint16_t)(27182 + index);
+	seen->config.key[0] = (struct instance_key){"acceptDisclaimer", "true"};
+	seen->config.key_count = 1;
+	seen->started_ms = 1700000000000;
+	seen->config_ms = seen->started_ms - 60000;
 	seen->process.view = PROCESS_RUNNING;
 	seen->process.pid = (pid_t)(1000 + index);
 	seen->process.start_ticks = 5000 + index;
@@ -89,7 +98,18 @@ static inline void made_up_instance(struct seen_instance *seen, unsigned index)
 	seen->progress.lag_s = 3;
 }
 
-/* fleet is stolen.  One cluster; as many shards as instances. */
+static inline void made_up_table(struct survey *survey)
+{
+	static const char file[] = SOURCE_TOP "/deploy/compat/mongosync.json";
+	struct err err = {0};
+
+	if (!compat_load(file, &survey->compat, &err))
+		fail_msg("%s", err.msg);
+	survey->compat_file = strdup(file);
+}
+
+/* fleet is stolen.  The table that is shipped.  One cluster; as many shards as
+ * instances. */
 static inline void made_up_survey(struct survey *survey, json_t *fleet)
 {
 	struct fleet *read = NULL;
@@ -140,6 +160,7 @@ static inline void made_up_survey(struct survey *survey, json_t *fleet)
 	(void)snprintf(survey->artifact.sha256, sizeof(survey->artifact.sha256),
 		MADE_UP_SHA);
 	survey->artifact.files = 3;
+	made_up_table(survey);
 	survey->artifact.bytes = 5u << 20;
 }
 

@@ -78,6 +78,7 @@ static void test_fleet_load_fills_in_defaults(void **state)
 	assert_string_equal(fleet->procedure, "mongosync");
 	assert_string_equal(fleet->state_dir, "/var/lib/syncup");
 	assert_null(fleet->link);
+	assert_null(fleet->compat);
 	assert_int_equal(fleet->on_failure, FLEET_FAILURE_UNSET);
 	assert_int_equal(fleet->pause, FLEET_PAUSE_ALWAYS);
 	assert_int_equal(fleet->lane_complete, FLEET_COMPLETE_CHECKED);
@@ -122,6 +123,7 @@ static void test_fleet_load_takes_every_key(void **state)
 		"00"
 		"}\n"
 		"install_root: /opt/m/\nstate_dir: /srv/state\nlink: /opt/l\n"
+		"compat: /etc//mine.json\n"
 		"on_failure: restore\npause: never\nlane_complete: assumed\n"
 		"limits: {lanes: 1, keep_versions: 3, keep_metadata_days: 0}\n"
 		"timeouts: {kill_after: 9, pause: 8}\n"
@@ -141,6 +143,7 @@ static void test_fleet_load_takes_every_key(void **state)
 	assert_string_equal(fleet->artifact.file, "/a/b/c.tgz");
 	assert_memory_equal(fleet->artifact.sha256, "abcdef00", 8);
 	assert_string_equal(fleet->install_root, "/opt/m");
+	assert_string_equal(fleet->compat, "/etc/mine.json");
 	assert_int_equal(fleet->on_failure, FLEET_FAILURE_RESTORE);
 	assert_int_equal(fleet->pause, FLEET_PAUSE_NEVER);
 	assert_int_equal(fleet->lane_complete, FLEET_COMPLETE_ASSUMED);

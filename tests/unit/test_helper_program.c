@@ -105,8 +105,8 @@ static void test_program_ends_when_its_input_does(void **state)
 
 static void test_program_answers_each_op_without_the_secret(void **state)
 {
-	static const char *const ops[] = {
-		"identify", "shards", "summary", "digest", "save"};
+	static const char *const ops[] = {"identify", "shards", "privileges",
+		"summary", "digest", "save"};
 	struct helper helper;
 	char question[300], answer[2000];
 

@@ -52,6 +52,30 @@ static void test_instance_config_load_all_keys(void **state)
 	instance_config_done(&config);
 }
 
+/* That they are there is asked of another version; no secret is kept. */
+static void test_instance_config_load_keeps_names_of_keys(void **state)
+{
+	static const struct instance_key keys[] = {{"cluster0", ""},
+		{"cluster1", ""}, {"acceptDisclaimer", "true"},
+		{"loadLevel", "2"}, {"pass_word", "hunter2"}, {"long", ""},
+		{"list", ""}, {"odd", ""}};
+	struct instance_config config;
+	struct err err;
+
+	(void)state;
+	assert_true(load(URIS "acceptDisclaimer: 'Yes'\nloadLevel: 2\n"
+			      "pass_word: hunter2\n"
+			      "long: abcdefghijklmnopqrstuvwxyz\n"
+			      "list: [1]\nodd: a/b\n'a b': 1\n",
+		&config, &err));
+	assert_int_equal(config.key_count, sizeof(keys) / sizeof(keys[0]));
+	for (unsigned i = 0; i < config.key_count; i++) {
+		assert_string_equal(config.key[i].name, keys[i].name);
+		assert_string_equal(config.key[i].value, keys[i].value);
+	}
+	instance_config_done(&config);
+}
+
 static void test_instance_config_load_defaults(void **state)
 {
 	static const char *const texts[] = {
@@ -199,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_instance_config_load_all_keys),
+		cmocka_unit_test(test_instance_config_load_keeps_names_of_keys),
 		cmocka_unit_test(test_instance_config_load_defaults),
 		cmocka_unit_test(
 			test_instance_config_load_makes_the_password_known),

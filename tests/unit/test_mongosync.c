@@ -36,6 +36,8 @@ static void assert_not_told(const struct sync_progress *progress)
 	assert_string_equal(progress->coordinator, "");
 	assert_string_equal(progress->info, "");
 	assert_string_equal(progress->oplog_left, "");
+	assert_string_equal(progress->source_at, "");
+	assert_string_equal(progress->destination_at, "");
 	assert_int_equal(progress->lag_s, -1);
 	assert_int_equal(progress->copied_bytes, -1);
 	assert_int_equal(progress->total_bytes, -1);
@@ -64,6 +66,9 @@ static void test_parse_progress_documented_example(void **state)
 	assert_string_equal(progress.coordinator, "shard1");
 	assert_string_equal(progress.info, "change event application");
 	assert_string_equal(progress.oplog_left, "12 hours");
+	assert_string_equal(progress.source_at, "cluster0: localhost:27017");
+	assert_string_equal(
+		progress.destination_at, "cluster1: localhost:27018");
 	assert_int_equal(progress.lag_s, 3);
 	assert_int_equal(progress.copied_bytes, 600);
 	assert_int_equal(progress.total_bytes, 694);

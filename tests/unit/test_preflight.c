@@ -24,6 +24,7 @@ static void test_preflight_passes_what_is_well(void **state)
 		{"claim", "/opt/mongosync/shop/current", "no run owns it"},
 		{"process", "a", "it runs"},
 		{"process", "b", "it runs"},
+		{"table", "shop", "is looked up in"},
 		{"version", "a", "pid 1000 runs 1.12.0"},
 		{"version", "b", "pid 1001 runs 1.12.0"},
 		{"api", "a", "answers on port 27182"},
@@ -34,6 +35,12 @@ static void test_preflight_passes_what_is_well(void **state)
 		{"state", "b", "RUNNING"},
 		{"verifier", "a", "it has none"},
 		{"verifier", "b", "it has none"},
+		{"configuration", "a", "/etc/a.yaml has nothing that 1.13.0"},
+		{"configuration", "b", "nothing"},
+		{"uri", "a", "no option that 1.13.0 is known to refuse"},
+		{"uri", "b", "no option"},
+		{"unchanged", "a", "/etc/a.yaml is as it was"},
+		{"unchanged", "b", "/etc/b.yaml is as it was"},
 		{"start", "a", "no difference"},
 		{"start", "b", "no difference"},
 		{"destination", "shop", "cluster:aa"},
@@ -49,6 +56,9 @@ static void test_preflight_passes_what_is_well(void **state)
 		{"write-blocking", "shop", "none"},
 		{"metadata", "shop", "in the states that the APIs say"},
 		{"way-back", "shop", "versions/1.12.0 is kept"},
+		{"privileges", "shop",
+			"for 1.13.0: cluster0 has no access control, cluster1 "
+			"has no access control"},
 		{"link", "shop", "goes to versions/1.12.0"},
 	};
 	struct survey *survey = *state;

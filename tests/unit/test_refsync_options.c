@@ -64,6 +64,18 @@ static void test_options_parse_flag_beats_file(void **state)
 	options_done(&options);
 }
 
+static void test_options_parse_takes_good_uris(void **state)
+{
+	struct options options;
+	struct err err;
+
+	(void)state;
+	assert_true(parse("cluster0: 'mongodb://a/?w=majority&tls=true'\n"
+			  "cluster1: 'mongodb://b?readPreference=primary'\n",
+		NULL, &options, &err));
+	options_done(&options);
+}
+
 static void assert_refused(const char *yaml, const char *flag, const char *why)
 {
 	struct options options;
@@ -77,6 +89,14 @@ static void test_options_parse_refuses(void **state)
 {
 	(void)state;
 	assert_refused(URIS "prot: 1\n", NULL, "prot");
+	assert_refused("cluster0: 'mongodb://a/?w=1'\ncluster1: light:/b\n",
+		NULL, "write concern must be majority");
+	assert_refused("cluster0: light:/a\n"
+		       "cluster1: 'mongodb://b/?x=1&readPreference=nearest'\n",
+		NULL, "read preference must be primary");
+	assert_refused("cluster0: 'mongodb://a/?sockettimeoutms=1'\n"
+		       "cluster1: light:/b\n",
+		NULL, "socketTimeoutMS is not supported");
 	assert_refused(URIS "port: x\n", NULL, "port wants a number");
 	assert_refused(URIS "port: [1]\n", NULL, "not a plain value");
 	assert_refused(URIS "loadLevel: 5\n", NULL, "loadLevel is 1 to 4");
@@ -116,6 +136,7 @@ int main(void)
 		cmocka_unit_test(test_options_parse_without_id_is_coordinator),
 		cmocka_unit_test(test_options_parse_flag_beats_file),
 		cmocka_unit_test(test_options_parse_refuses),
+		cmocka_unit_test(test_options_parse_takes_good_uris),
 		cmocka_unit_test(test_options_parse_refuses_what_is_newer),
 		cmocka_unit_test(
 			test_options_parse_keeps_secrets_out_of_messages),

@@ -43,6 +43,18 @@ bool cluster_shards(const char *cluster, json_t **ret_json, struct err *err)
 	return true;
 }
 
+bool cluster_privileges(const char *cluster, json_t **ret_json, struct err *err)
+{
+	_cleanup_free_ char *path =
+		files_path(cluster, "privileges.json", NULL);
+
+	*ret_json = access(path, F_OK) == 0
+			    ? json_load_file(path, 0, NULL)
+			    : json_pack("{s:b, s:[]}", "access_control", 0,
+				      "privileges");
+	return *ret_json || err_set(err, ERR_STEP, "%s is no JSON", path);
+}
+
 static bool add_lines(struct metadata_summary *summary, const char *collection,
 	const char *path, struct err *err)
 {

@@ -16,6 +16,10 @@ bool cluster_identify(
  * sharded. */
 bool cluster_shards(
 	const char *cluster, json_t **ret_json, struct err *err) WARN_UNUSED;
+/* {access_control, privileges}: the file <cluster>/privileges.json; without one
+ * there is no access control. */
+bool cluster_privileges(
+	const char *cluster, json_t **ret_json, struct err *err) WARN_UNUSED;
 bool cluster_summary(
 	const char *cluster, json_t **ret_json, struct err *err) WARN_UNUSED;
 

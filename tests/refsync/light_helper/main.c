@@ -72,6 +72,13 @@ static bool op_shards(const json_t *ask, json_t **ret, struct err *err)
 	return cluster && cluster_shards(cluster, ret, err);
 }
 
+static bool op_privileges(const json_t *ask, json_t **ret, struct err *err)
+{
+	const char *cluster = enter(ask, err);
+
+	return cluster && cluster_privileges(cluster, ret, err);
+}
+
 static bool op_summary(const json_t *ask, json_t **ret, struct err *err)
 {
 	const char *cluster = enter(ask, err);
@@ -130,6 +137,7 @@ static bool op_put_back(const json_t *ask, json_t **ret, struct err *err)
 static const struct helper_op ops[] = {
 	{"identify", op_identify},
 	{"shards", op_shards},
+	{"privileges", op_privileges},
 	{"summary", op_summary},
 	{"digest", op_digest},
 	{"save", op_save},
