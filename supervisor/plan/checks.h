@@ -25,6 +25,7 @@ void finding_fix(struct finding *finding, const char *fmt, ...)
 
 /* check_host.c: this host. */
 void check_artifact(struct survey *survey);
+void check_signature(struct survey *survey);
 void check_claims(struct survey *survey);
 void check_claim(struct survey *survey, const char *subject,
 	const struct claim *claim, const struct err *claim_err);

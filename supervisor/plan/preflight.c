@@ -17,6 +17,7 @@
 /* In --json: never rename one. */
 const struct check checks[] = {
 	{"artifact", "is the archive whole, and does it run here"},
+	{"signature", "was it made by whom it should be"},
 	{"claim", "does another run own it"},
 	{"process", "does it run, and can we see it"},
 	{"version", "which version runs, and may it be upgraded"},
@@ -88,6 +89,7 @@ bool preflight(struct survey *survey, struct err *err)
 {
 	(void)err;
 	check_artifact(survey);
+	check_signature(survey);
 	check_claims(survey);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		struct seen_instance *seen = &survey->instance[i];

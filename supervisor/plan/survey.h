@@ -75,6 +75,15 @@ struct seen_lane {
 	unsigned count; /* of instances */
 };
 
+struct seen_source { /* where the new version comes from */
+	char path[4096]; /* of the archive: given, or in the cache */
+	char url[2001]; /* "": a file of the operator's */
+	bool fetched; /* just now; else it was in the cache */
+	bool by_feed; /* its digest is known from the feed alone */
+	char signed_by[65], signer[200]; /* key and its owner, or "" */
+	struct err signature_err; /* code: it was not looked into */
+};
+
 enum finding_level {
 	FINDING_PASS,
 	FINDING_WARNING,
@@ -104,6 +113,7 @@ struct survey {
 	unsigned cluster_count;
 	struct seen_lane *lane;
 	unsigned lane_count;
+	struct seen_source source;
 	struct artifact_info artifact;
 	struct err artifact_err;
 	bool delivered; /* versions/<version> is there */
