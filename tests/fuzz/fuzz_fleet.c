@@ -51,7 +51,7 @@ static void check_fleet(const struct fleet *fleet)
 	FUZZ_CHECK(fleet->install_root[0] == '/' && fleet->state_dir[0] == '/');
 	FUZZ_CHECK(!fleet->artifact.file || fleet->artifact.file[0] == '/');
 	FUZZ_CHECK(!fleet->artifact.sha256 ||
-		strlen(fleet->artifact.sha256) == 64);
+		   strlen(fleet->artifact.sha256) == 64);
 	FUZZ_CHECK(fleet->keep_versions >= 1 && fleet->lanes_at_once >= 1);
 	FUZZ_CHECK(fleet->instance_count >= 1 &&
 		   fleet->instance_count <= FLEET_INSTANCES_MAX);

@@ -8,7 +8,8 @@ goes wrong always.  What was asked for goes to DIR/log.ndjson, one line each:
 
 kinds: cut (after "after" bytes of the body), no_range, status ("code"),
 redirect ("to"), endless, stall (after "after"), drip (a byte at a time),
-huge_length, short (whole, but "after" bytes less), empty, odd_range
+huge_length, short (whole, but "after" bytes less), empty, odd_range, hold (after
+"after" bytes it waits until DIR/go is there)
 """
 import http.server
 import json
@@ -76,6 +77,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(fault.get("seconds", 60))
             self.break_off()
             return len(part)
+        if kind == "hold":
+            self.wfile.write(data[: fault["after"]])
+            self.wfile.flush()
+            while not os.path.exists(os.path.join(FOLDER, "go")):
+                time.sleep(0.02)
+            self.wfile.write(data[fault["after"] :])
+            return len(data)
         if kind == "drip":
             for at in range(len(data)):
                 self.wfile.write(data[at : at + 1])
