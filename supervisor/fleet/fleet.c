@@ -202,7 +202,7 @@ static bool finish_artifact(struct reading *reading, struct err *err)
 
 	for (c = artifact->sha256; c && *c; c++)
 		*c = (char)tolower((unsigned char)*c);
-	if (!artifact->cache_dir)
+	if (!artifact->cache_dir && fleet_artifact_is_fetched(artifact))
 		artifact->cache_dir =
 			memory_text("%s/.cache", reading->fleet->state_dir);
 	if (artifact->signature && !fleet_is_url(artifact->signature) &&
@@ -231,12 +231,12 @@ static bool finish_fleet(struct reading *reading, struct err *err)
 		fleet->procedure = memory_text("mongosync");
 	if (!fleet->state_dir)
 		fleet->state_dir = memory_text("%s", STATE_DIR);
-	if (!finish_artifact(reading, err) ||
-		!make_absolute(reading, &fleet->install_root, false, err,
-			"install_root") ||
+	if (!make_absolute(reading, &fleet->install_root, false, err,
+		    "install_root") ||
 		!make_absolute(
 			reading, &fleet->state_dir, false, err, "state_dir") ||
-		!make_absolute(reading, &fleet->link, false, err, "link"))
+		!make_absolute(reading, &fleet->link, false, err, "link") ||
+		!finish_artifact(reading, err))
 		return false;
 	for (i = 0; i < fleet->instance_count; i++) {
 		if (!finish_instance(reading, i, err))

@@ -80,7 +80,8 @@ struct fleet_artifact {
 	enum fleet_signed is_signed; /* "signed" */
 	char *ca; /* NULL: the system's */
 	char *proxy; /* NULL: as the environment says */
-	char *cache_dir; /* absolute; default <state_dir>/.cache */
+	char *cache_dir; /* absolute; default <state_dir>/.cache; NULL if
+			    nothing is fetched */
 	uint32_t stall; /* seconds without a byte end a try: 30 */
 	uint32_t tries; /* to fetch one thing: 5 */
 };

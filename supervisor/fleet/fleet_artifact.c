@@ -30,13 +30,7 @@ static bool has_host(const char *url)
 	return strcspn(host, "/?#") > 0;
 }
 
-static bool has_userinfo(const char *url)
-{
-	const char *host = strstr(url, "://") + 3;
-
-	return memchr(host, '@', strcspn(host, "/?#")) != NULL;
-}
-
+/* One with a user or a password in it was refused already, as a secret. */
 static bool check_url(struct yaml_text *yaml, const char *path, const char *url,
 	struct err *err)
 {
@@ -45,9 +39,6 @@ static bool check_url(struct yaml_text *yaml, const char *path, const char *url,
 	if (strncmp(url, HTTPS, strlen(HTTPS)) != 0 || !has_host(url))
 		return yaml_text_refuse(
 			yaml, err, path, "must be an https:// address");
-	if (has_userinfo(url))
-		return yaml_text_refuse(yaml, err, path,
-			"must not have a user or password in it");
 	return true;
 }
 
@@ -60,17 +51,13 @@ static bool check_proxy(
 	if (!proxy)
 		return true;
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		if (strncmp(proxy, schemes[i], strlen(schemes[i])) != 0 ||
-			!has_host(proxy))
-			continue;
-		if (has_userinfo(proxy))
-			break;
-		return true;
+		if (strncmp(proxy, schemes[i], strlen(schemes[i])) == 0 &&
+			has_host(proxy))
+			return true;
 	}
 	return yaml_text_refuse(yaml, err, "artifact.proxy",
 		"must be http://, https://, socks5:// or socks5h:// and a "
-		"host, without a password: one that needs a password goes "
-		"into the environment (https_proxy)");
+		"host");
 }
 
 static bool check_source(const struct fleet_artifact *artifact,
@@ -111,7 +98,7 @@ static bool check_signature(const struct fleet_artifact *artifact,
 	return check_url(yaml, "artifact.signature", artifact->signature, err);
 }
 
-static bool is_fetched(const struct fleet_artifact *artifact)
+bool fleet_artifact_is_fetched(const struct fleet_artifact *artifact)
 {
 	return artifact->url || artifact->feed ||
 	       (artifact->signature && fleet_is_url(artifact->signature));
@@ -124,7 +111,7 @@ static bool check_unused(const struct fleet_artifact *artifact,
 	static const char *const keys[] = {"artifact.ca", "artifact.proxy",
 		"artifact.cache_dir", "artifact.stall", "artifact.tries"};
 
-	if (is_fetched(artifact))
+	if (fleet_artifact_is_fetched(artifact))
 		return true;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (yaml_text_find(yaml, keys[i]))
@@ -164,8 +151,7 @@ json_t *fleet_artifact_to_json(const struct fleet_artifact *artifact)
 		{"keyring", artifact->keyring},
 		{"ca", artifact->ca},
 		{"proxy", artifact->proxy},
-		{"cache_dir",
-			is_fetched(artifact) ? artifact->cache_dir : NULL},
+		{"cache_dir", artifact->cache_dir},
 	};
 	json_t *json = json_object();
 
@@ -173,11 +159,11 @@ json_t *fleet_artifact_to_json(const struct fleet_artifact *artifact)
 		if (texts[i].value)
 			put(json, texts[i].key, json_string(texts[i].value));
 	}
-	if (is_fetched(artifact) || artifact->signature ||
+	if (fleet_artifact_is_fetched(artifact) || artifact->signature ||
 		artifact->is_signed != FLEET_SIGNED_OPTIONAL)
 		put(json, "signed",
 			json_string(fleet_signed_word(artifact->is_signed)));
-	if (is_fetched(artifact)) {
+	if (fleet_artifact_is_fetched(artifact)) {
 		put(json, "stall", json_integer(artifact->stall));
 		put(json, "tries", json_integer(artifact->tries));
 	}

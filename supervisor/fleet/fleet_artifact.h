@@ -13,6 +13,8 @@
 bool fleet_is_url(const char *text);
 bool fleet_artifact_check(const struct fleet_artifact *artifact,
 	struct yaml_text *yaml, struct err *err) WARN_UNUSED;
+/* Does anything of it come over the network? */
+bool fleet_artifact_is_fetched(const struct fleet_artifact *artifact);
 /* What was read from a file alone stays as it was before there was more, so
  * that an older journal and the same fleet file stay equal. */
 json_t *fleet_artifact_to_json(const struct fleet_artifact *artifact);

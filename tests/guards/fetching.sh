@@ -50,6 +50,7 @@ https_world() {
 }
 
 # artifact [KEYS]: the fleet's; by default the server's archive
+# shellcheck disable=SC2120 # tests give them
 artifact() {
 	good_fleet
 	edit_fleet "s#^artifact: .*#artifact: {${1:-url: \"$WEB/new.tgz\", sha256: $SHA}, ca: $W/tls/ca.pem, cache_dir: $CACHE, stall: ${STALL:-20}, tries: ${TRIES:-2}}#"

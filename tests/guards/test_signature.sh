@@ -7,7 +7,7 @@ command -v gpg >/dev/null || { printf 'skipped: no gpg\n'; exit 77; }
 with_gpg() { # NAME gpg's arguments: in a home of its own
 	local home=$W/gpg.$1
 	shift
-	mkdir -p -m 700 "$home"
+	mkdir -p "$home" && chmod 700 "$home"
 	gpg --homedir "$home" --batch --yes --quiet --pinentry-mode loopback --passphrase '' "$@" 2>>"$W/out.gpg" ||
 		fail "gpg $*: $(cat "$W/out.gpg")"
 }
