@@ -190,8 +190,36 @@ two_at_once() {
 	grep -q '^pass     artifact .*: in the cache' "$W/out.second" || fail "the second fetched it again"
 }
 
+# On a terminal it is one line, rewritten, and still not among the findings.
+on_a_terminal() {
+	command -v script >/dev/null || { printf 'skipped: no script\n'; return; }
+	fresh
+	SYNCUP_PLAN="'$SYNCUP' plan --json '$W/fleet.yaml' >'$W/out.json'" \
+		script -qefc 'eval "$SYNCUP_PLAN"' "$W/out.terminal" >/dev/null </dev/null || fail "plan on a terminal"
+	grep -qaE $'\rsyncup: fetching new.tgz: [0-9.]+ of [0-9.]+ MiB, 100 %, [0-9.]+ MiB/s' "$W/out.terminal" ||
+		fail "no progress is shown: $(cat "$W/out.terminal")"
+	jq -e '.refused == false' "$W/out.json" >/dev/null || fail "what it prints is no JSON"
+}
+
+# A disk that is full, in a mount of its own.
+full_disk() {
+	local real=$SYNCUP
+	fresh
+	unshare -m mount -t tmpfs tmpfs /mnt 2>/dev/null || { printf 'skipped: no mounts\n'; return; }
+	mkdir -p "$CACHE"
+	printf '#!/bin/sh\nmount -t tmpfs -o size=16k tmpfs "%s" && exec "%s" "$@"\n' "$CACHE" "$real" >"$W/small"
+	printf '#!/bin/sh\nexec unshare -m "%s" "$@"\n' "$W/small" >"$W/syncup.small"
+	chmod 755 "$W/small" "$W/syncup.small"
+	SYNCUP=$W/syncup.small
+	says_no artifact "$WEB/new.tgz: .*No space left on device" "a full disk"
+	said 'make room there, or name another folder by cache_dir:'
+	SYNCUP=$real
+}
+
 https_world
 plain
+on_a_terminal
+full_disk
 cut_once
 cut_for_ever
 without_ranges
