@@ -37,9 +37,10 @@ struct attempt { /* one of the tries */
 	struct err why; /* if failed */
 };
 
-const char *download_show(const char *url, char ret_shown[200])
+const char *fetch_show(const char *url, char ret_shown[FETCH_SHOWN])
 {
-	(void)snprintf(ret_shown, 200, "%.*s", (int)strcspn(url, "?#"), url);
+	(void)snprintf(
+		ret_shown, FETCH_SHOWN, "%.*s", (int)strcspn(url, "?#"), url);
 	return ret_shown;
 }
 
@@ -184,7 +185,7 @@ static void show(struct attempt *attempt, int64_t now, bool is_end)
 	const struct download *download = attempt->download;
 	double spent = (double)(now - attempt->begun_ms) / 1000.0;
 	double here = (double)(download->have - attempt->begun_at) / MIB;
-	char shown[200], of[64] = "";
+	char shown[FETCH_SHOWN], of[64] = "";
 	uint64_t rest = 0;
 
 	if (!download->spec->shows || !attempt->began ||
@@ -202,7 +203,7 @@ static void show(struct attempt *attempt, int64_t now, bool is_end)
 	}
 	(void)fprintf(stderr,
 		"\rsyncup: fetching %s: %.1f%s, %.1f MiB/s\x1b[K%s",
-		base_of(download_show(download->url, shown)),
+		base_of(fetch_show(download->url, shown)),
 		(double)download->have / MIB, of[0] ? of : " MiB",
 		spent > 0 ? here / spent : 0.0, is_end ? "\n" : "");
 }
@@ -408,7 +409,7 @@ bool download_run(struct download *download, struct err *err)
 	enum outcome outcome = AGAIN;
 	struct err why = {0};
 	unsigned tried = 0;
-	char shown[200];
+	char shown[FETCH_SHOWN];
 
 	/* A server that goes away must not end us. */
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -421,7 +422,7 @@ bool download_run(struct download *download, struct err *err)
 	}
 	if (outcome == WHOLE)
 		return true;
-	(void)download_show(download->url, shown);
+	(void)fetch_show(download->url, shown);
 	if (outcome == REFUSED)
 		return err_set(err, why.code, "%s: %s", shown, why.msg);
 	return err_set(err, why.code, "%s: %s (tried %u time%s)", shown,

@@ -29,7 +29,4 @@ struct download {
 /* Until it is whole, or something says that another try is of no use. */
 bool download_run(struct download *download, struct err *err) WARN_UNUSED;
 
-/* An address as it may be shown: without what follows the path. */
-const char *download_show(const char *url, char ret_shown[200]);
-
 #endif

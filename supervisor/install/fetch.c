@@ -244,7 +244,7 @@ static bool drop(struct cache *cache, struct err *err)
 
 static void announce(const struct cache *cache, uint64_t have)
 {
-	char shown[200], from[64] = "";
+	char shown[FETCH_SHOWN], from[64] = "";
 
 	if (!cache->spec->shows)
 		return;
@@ -252,7 +252,7 @@ static void announce(const struct cache *cache, uint64_t have)
 		(void)snprintf(from, sizeof(from), ", from byte %llu on",
 			(unsigned long long)have);
 	(void)fprintf(stderr, "syncup: fetching %s%s\n",
-		download_show(cache->url, shown), from);
+		fetch_show(cache->url, shown), from);
 }
 
 /* To its end, or to where it broke off; the digest of what there is. */
@@ -298,7 +298,7 @@ static bool fill(struct cache *cache, bool *ret_resumed, char ret_hex[65],
 static bool fetch_locked(struct cache *cache, struct err *err)
 {
 	bool resumed, is;
-	char hex[65], shown[200];
+	char hex[65], shown[FETCH_SHOWN];
 
 	if (!fill(cache, &resumed, hex, &is, err))
 		return false;
@@ -314,7 +314,7 @@ static bool fetch_locked(struct cache *cache, struct err *err)
 	return err_set(err, ERR_CONFIG,
 		"%s: what came has SHA-256 %s, not %.64s as it should, and was "
 		"removed",
-		download_show(cache->url, shown), hex, cache->sha256);
+		fetch_show(cache->url, shown), hex, cache->sha256);
 }
 
 static bool find_or_fetch(

@@ -30,6 +30,10 @@ struct fetch_spec { /* how; all borrowed */
 	bool shows; /* its progress on standard error */
 };
 
+#define FETCH_SHOWN 200
+/* An address as it may be shown: a query may hold a token. */
+const char *fetch_show(const char *url, char ret_shown[FETCH_SHOWN]);
+
 /*
  * Errors are ERR_AGAIN: the network or the server, so trying later may help;
  * ERR_CONFIG: what a person has to put right; ERR_STORAGE; ERR_MEMORY.

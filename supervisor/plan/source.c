@@ -56,6 +56,7 @@ static bool ask_feed(
 		.arch = arch,
 	};
 	_cleanup_free_ char *text = NULL;
+	char shown[FETCH_SHOWN];
 	size_t len;
 
 	if (!feed_this_host(platform, arch, err) && !artifact->platform)
@@ -66,7 +67,7 @@ static bool ask_feed(
 		    &len, err))
 		return false;
 	return feed_choose(text, len, &wanted, ret_choice, err) ||
-	       err_wrap(err, "%.150s", artifact->feed);
+	       err_wrap(err, "%.150s", fetch_show(artifact->feed, shown));
 }
 
 /* From which address, and of which digest? */
@@ -75,6 +76,7 @@ static bool resolve(struct look *look, struct err *err)
 	const struct fleet_artifact *artifact = &look->fleet->artifact;
 	const char *given = artifact->sha256;
 	struct feed_choice choice = {0};
+	char shown[FETCH_SHOWN];
 
 	if (artifact->feed && !ask_feed(look, &choice, err))
 		return false;
@@ -82,7 +84,7 @@ static bool resolve(struct look *look, struct err *err)
 		return err_set(err, ERR_CONFIG,
 			"%.150s: the feed says no SHA-256 of it: write "
 			"sha256: to artifact:",
-			artifact->feed);
+			fetch_show(artifact->feed, shown));
 	if (given && choice.sha256[0] && strcmp(given, choice.sha256) != 0)
 		return err_set(err, ERR_CONFIG,
 			"the feed says SHA-256 %s, the fleet file %s",
@@ -231,6 +233,7 @@ static void take_json(struct survey *survey, const json_t *json)
 		(unsigned)json_integer_value(json_object_get(json, "files"));
 	take_text(source->path, sizeof(source->path), json, "path");
 	take_text(source->url, sizeof(source->url), json, "url");
+	(void)fetch_show(source->url, source->name);
 	take_text(source->signed_by, sizeof(source->signed_by), json,
 		"signed_by");
 	take_text(source->signer, sizeof(source->signer), json, "signer");
@@ -264,8 +267,8 @@ const char *source_name(const struct survey *survey)
 {
 	const struct fleet_artifact *artifact = &survey->fleet->artifact;
 
-	if (survey->source.url[0])
-		return survey->source.url;
+	if (survey->source.name[0])
+		return survey->source.name;
 	return artifact->file  ? artifact->file
 	       : artifact->url ? artifact->url
 			       : artifact->feed;
@@ -280,9 +283,15 @@ bool source_bring(const struct fleet *fleet, const json_t *planned,
 	const struct fetch_spec spec = spec_of(fleet, false);
 	bool fetched;
 
-	if (url && sha256)
-		return fetch_archive(&spec, url, sha256,
-			fleet->artifact.cache_dir, ret_path, &fetched, err);
+	if (url && sha256) {
+		if (fetch_archive(&spec, url, sha256, fleet->artifact.cache_dir,
+			    ret_path, &fetched, err))
+			return true;
+		/* Nothing was unpacked, so that it may be tried again. */
+		if (err && err->code == ERR_AGAIN)
+			err->code = ERR_STEP;
+		return false;
+	}
 	if (!fleet->artifact.file)
 		return err_set(err, ERR_BUG, "the plan names no archive");
 	(void)snprintf(ret_path, PATH_MAX, "%s", fleet->artifact.file);

@@ -78,6 +78,7 @@ struct seen_lane {
 struct seen_source { /* where the new version comes from */
 	char path[4096]; /* of the archive: given, or in the cache */
 	char url[2001]; /* "": a file of the operator's */
+	char name[200]; /* as findings call it; "": as the fleet file does */
 	bool fetched; /* just now; else it was in the cache */
 	bool by_feed; /* its digest is known from the feed alone */
 	char signed_by[65], signer[200]; /* key and its owner, or "" */
