@@ -103,7 +103,10 @@ void check_signature(struct survey *survey)
 			survey_add(survey, FINDING_REFUSAL, "signature", name);
 		finding_say(finding, "%s", source->signature_err.msg);
 		finding_fix(finding,
-			artifact->signature
+			source->signature_err.code == ERR_AGAIN
+				? "type it again, or fetch the signature "
+				  "yourself and name its file by signature:"
+			: artifact->signature
 				? "do not use this archive before you know "
 				  "why; then correct signature: or keyring: in "
 				  "artifact:"
