@@ -21,9 +21,9 @@ packages() {
 		build-essential cmake ninja-build pkg-config ccache git ca-certificates
 		libmongoc-dev libbson-dev libcurl4-openssl-dev libjansson-dev
 		libevent-dev libcyaml-dev libyaml-dev libarchive-dev libssl-dev
-		libsystemd-dev libcmocka-dev
+		libsystemd-dev libcmocka-dev libgpgme-dev gnupg
 		clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev cppcheck
-		valgrind spin shellcheck codespell jq procps iproute2 util-linux e2fsprogs
+		valgrind spin shellcheck codespell python3 openssl jq procps iproute2 util-linux e2fsprogs
 	) missing=() package
 	for package in "${want[@]}"; do
 		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |

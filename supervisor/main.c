@@ -11,6 +11,16 @@
 #include "supervisor/fleet/secret.h"
 #include "supervisor/memory.h"
 
+/* libcurl goes by them, and a message of it might name one. */
+static void know_proxies(void)
+{
+	static const char *const names[] = {"https_proxy", "HTTPS_PROXY",
+		"all_proxy", "ALL_PROXY", "http_proxy"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		scrub_add_uri(getenv(names[i]));
+}
+
 int main(int argc, char **argv)
 {
 	int code;
@@ -23,6 +33,7 @@ int main(int argc, char **argv)
 	event_set_mem_functions(memory_alloc, memory_realloc, free);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
 		memory_out();
+	know_proxies();
 	code = cli_main(argc, argv);
 	scrub_forget();
 	curl_global_cleanup();

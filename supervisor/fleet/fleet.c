@@ -10,6 +10,7 @@
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
+#include "supervisor/fleet/fleet_artifact.h"
 #include "supervisor/fleet/fleet_check.h"
 #include "supervisor/fleet/fleet_schema.h"
 #include "supervisor/fleet/yaml_error.h"
@@ -194,28 +195,49 @@ static void set_numbers(struct reading *reading, const char *group,
 	}
 }
 
+static bool finish_artifact(struct reading *reading, struct err *err)
+{
+	struct fleet_artifact *artifact = &reading->fleet->artifact;
+	char *c;
+
+	for (c = artifact->sha256; c && *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	if (!artifact->cache_dir && fleet_artifact_is_fetched(artifact))
+		artifact->cache_dir =
+			memory_text("%s/.cache", reading->fleet->state_dir);
+	if (artifact->signature && !fleet_is_url(artifact->signature) &&
+		!make_absolute(reading, &artifact->signature, true, err,
+			"artifact.signature"))
+		return false;
+	return make_absolute(
+		       reading, &artifact->file, true, err, "artifact.file") &&
+	       make_absolute(reading, &artifact->keyring, true, err,
+		       "artifact.keyring") &&
+	       make_absolute(
+		       reading, &artifact->ca, true, err, "artifact.ca") &&
+	       make_absolute(reading, &artifact->cache_dir, false, err,
+		       "artifact.cache_dir");
+}
+
 static bool finish_fleet(struct reading *reading, struct err *err)
 {
 	struct fleet *fleet = reading->fleet;
 	unsigned i;
-	char *c;
 
 	set_numbers(reading, "limits", fleet_limits);
 	set_numbers(reading, "timeouts", fleet_timeouts);
+	set_numbers(reading, "artifact", fleet_fetch);
 	if (!fleet->procedure)
 		fleet->procedure = memory_text("mongosync");
 	if (!fleet->state_dir)
 		fleet->state_dir = memory_text("%s", STATE_DIR);
-	for (c = fleet->artifact.sha256; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	if (!make_absolute(reading, &fleet->artifact.file, true, err,
-		    "artifact.file") ||
-		!make_absolute(reading, &fleet->install_root, false, err,
-			"install_root") ||
+	if (!make_absolute(reading, &fleet->install_root, false, err,
+		    "install_root") ||
 		!make_absolute(
 			reading, &fleet->state_dir, false, err, "state_dir") ||
 		!make_absolute(reading, &fleet->link, false, err, "link") ||
-		!make_absolute(reading, &fleet->compat, true, err, "compat"))
+		!make_absolute(reading, &fleet->compat, true, err, "compat") ||
+		!finish_artifact(reading, err))
 		return false;
 	for (i = 0; i < fleet->instance_count; i++) {
 		if (!finish_instance(reading, i, err))
@@ -340,8 +362,7 @@ void fleet_free(struct fleet *fleet)
 	free(fleet->name);
 	free(fleet->procedure);
 	free(fleet->version);
-	free(fleet->artifact.file);
-	free(fleet->artifact.sha256);
+	fleet_artifact_done(&fleet->artifact);
 	free(fleet->install_root);
 	free(fleet->state_dir);
 	free(fleet->link);

@@ -63,9 +63,27 @@ struct fleet_instance {
 	struct fleet_command *command;
 };
 
+enum fleet_signed {
+	FLEET_SIGNED_OPTIONAL = 0, /* verified if there is a signature */
+	FLEET_SIGNED_REQUIRED, /* refused without one */
+};
+
+/* Where the new version comes from: exactly one of file, url and feed. */
 struct fleet_artifact {
 	char *file;
-	char *sha256;
+	char *url; /* https:// */
+	char *feed; /* https://, the vendor's list of releases */
+	char *sha256; /* NULL only with feed, which says it */
+	char *platform; /* in the feed; NULL: this host's */
+	char *signature; /* detached, a path or https://; or NULL */
+	char *keyring; /* public keys that may have made it */
+	enum fleet_signed is_signed; /* "signed" */
+	char *ca; /* NULL: the system's */
+	char *proxy; /* NULL: as the environment says */
+	char *cache_dir; /* absolute; default <state_dir>/.cache; NULL if
+			    nothing is fetched */
+	uint32_t stall; /* seconds without a byte end a try: 30 */
+	uint32_t tries; /* to fetch one thing: 5 */
 };
 
 struct fleet_timeouts { /* seconds; defaults in fleet.c, from what is known */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "state/cleanup.h"
+#include "supervisor/fleet/fleet_artifact.h"
 #include "supervisor/fleet/fleet_schema.h"
 #include "supervisor/fleet/secret.h"
 
@@ -78,7 +79,8 @@ bool fleet_check_text(
 
 	return yaml_text_each(yaml, check_scalar, &check, err) &&
 	       check_numbers(yaml, "limits", fleet_limits, err) &&
-	       check_numbers(yaml, "timeouts", fleet_timeouts, err);
+	       check_numbers(yaml, "timeouts", fleet_timeouts, err) &&
+	       check_numbers(yaml, "artifact", fleet_fetch, err);
 }
 
 /* Fit for a file name, an argument and a line of a log. */
@@ -124,11 +126,6 @@ static bool is_version(const char *text)
 			at++;
 	}
 	return !*at && at - text < 32;
-}
-
-static bool is_sha256(const char *text)
-{
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
 /* Whether path is dir or below it; both are normalised. */
@@ -284,10 +281,8 @@ bool fleet_check(
 		return yaml_text_refuse(yaml, err, "version",
 			"must be three numbers such as 1.13.0, perhaps with a "
 			"word such as -rc1");
-	if (!is_sha256(fleet->artifact.sha256))
-		return yaml_text_refuse(yaml, err, "artifact.sha256",
-			"must be the 64 hexadecimal digits that sha256sum "
-			"prints");
+	if (!fleet_artifact_check(&fleet->artifact, yaml, err))
+		return false;
 	if (!check_root(yaml, "install_root", fleet->install_root, err) ||
 		!check_root(yaml, "state_dir", fleet->state_dir, err))
 		return false;

@@ -10,6 +10,7 @@
 
 #include "state/cleanup.h"
 #include "supervisor/fleet/fleet.h"
+#include "supervisor/fleet/fleet_artifact.h"
 #include "supervisor/fleet/fleet_schema.h"
 #include "supervisor/memory.h"
 
@@ -96,16 +97,14 @@ static json_t *instance_to_json(const struct fleet_instance *instance)
 
 json_t *fleet_to_json(const struct fleet *fleet)
 {
-	json_t *json = json_object(), *artifact = json_object();
+	json_t *json = json_object();
 	json_t *instances = json_array();
 	unsigned i;
 
 	put_string(json, "name", fleet->name);
 	put_string(json, "procedure", fleet->procedure);
 	put_string(json, "version", fleet->version);
-	put_string(artifact, "file", fleet->artifact.file);
-	put_string(artifact, "sha256", fleet->artifact.sha256);
-	put(json, "artifact", artifact);
+	put(json, "artifact", fleet_artifact_to_json(&fleet->artifact));
 	put_string(json, "install_root", fleet->install_root);
 	put_string(json, "state_dir", fleet->state_dir);
 	put_string(json, "link", fleet->link);

@@ -24,6 +24,11 @@ static const cyaml_strval_t complete_words[] = {
 	{"assumed", FLEET_COMPLETE_ASSUMED},
 };
 
+static const cyaml_strval_t signed_words[] = {
+	{"optional", FLEET_SIGNED_OPTIONAL},
+	{"required", FLEET_SIGNED_REQUIRED},
+};
+
 #define LIMIT(key, member, standard, least, most) \
 	{key, offsetof(struct fleet, member), standard, least, most}
 
@@ -52,6 +57,12 @@ const struct fleet_number fleet_timeouts[] = {
 	SECONDS(start_quiet, 60, 1),
 	SECONDS(resume_quiet, 180, 1),
 	SECONDS(kill_after, 0, 0),
+	{0},
+};
+
+const struct fleet_number fleet_fetch[] = {
+	{"stall", offsetof(struct fleet, artifact.stall), 30, 1, 3600},
+	{"tries", offsetof(struct fleet, artifact.tries), 5, 1, 100},
 	{0},
 };
 
@@ -107,8 +118,20 @@ static const cyaml_schema_value_t instance_value = {
 };
 
 static const cyaml_schema_field_t artifact_fields[] = {
-	PATH_FIELD("file", NEEDED, struct fleet_artifact, file),
-	PATH_FIELD("sha256", NEEDED, struct fleet_artifact, sha256),
+	PATH_FIELD("file", OPTIONAL, struct fleet_artifact, file),
+	PATH_FIELD("url", OPTIONAL, struct fleet_artifact, url),
+	PATH_FIELD("feed", OPTIONAL, struct fleet_artifact, feed),
+	PATH_FIELD("sha256", OPTIONAL, struct fleet_artifact, sha256),
+	NAME_FIELD("platform", OPTIONAL, struct fleet_artifact, platform),
+	PATH_FIELD("signature", OPTIONAL, struct fleet_artifact, signature),
+	PATH_FIELD("keyring", OPTIONAL, struct fleet_artifact, keyring),
+	CYAML_FIELD_ENUM("signed", WORD, struct fleet_artifact, is_signed,
+		signed_words, CYAML_ARRAY_LEN(signed_words)),
+	PATH_FIELD("ca", OPTIONAL, struct fleet_artifact, ca),
+	PATH_FIELD("proxy", OPTIONAL, struct fleet_artifact, proxy),
+	PATH_FIELD("cache_dir", OPTIONAL, struct fleet_artifact, cache_dir),
+	CYAML_FIELD_UINT("stall", OPTIONAL, struct fleet_artifact, stall),
+	CYAML_FIELD_UINT("tries", OPTIONAL, struct fleet_artifact, tries),
 	CYAML_FIELD_END,
 };
 
@@ -203,4 +226,9 @@ const char *fleet_complete_word(enum fleet_complete complete)
 {
 	return word_of(
 		complete_words, CYAML_ARRAY_LEN(complete_words), complete);
+}
+
+const char *fleet_signed_word(enum fleet_signed is_signed)
+{
+	return word_of(signed_words, CYAML_ARRAY_LEN(signed_words), is_signed);
 }

@@ -26,10 +26,12 @@ extern const cyaml_schema_value_t fleet_schema;
 /* Ended by key NULL. */
 extern const struct fleet_number fleet_limits[];
 extern const struct fleet_number fleet_timeouts[];
+extern const struct fleet_number fleet_fetch[]; /* of artifact */
 
 /* NULL for a value without a word (UNSET). */
 const char *fleet_failure_word(enum fleet_failure failure);
 const char *fleet_pause_word(enum fleet_pause pause);
 const char *fleet_complete_word(enum fleet_complete complete);
+const char *fleet_signed_word(enum fleet_signed is_signed);
 
 #endif

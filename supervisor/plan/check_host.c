@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "supervisor/plan/source.h"
+
 /* A message that begins with its subject, which a finding names already. */
 static const char *without(const char *subject, const char *text)
 {
@@ -16,25 +18,63 @@ static const char *without(const char *subject, const char *text)
 	return text + strspn(text, ": ");
 }
 
-void check_artifact(struct survey *survey)
+static void refuse_artifact(struct survey *survey)
 {
-	const struct fleet *fleet = survey->fleet;
-	struct finding *finding;
+	const struct err *why = &survey->artifact_err;
+	const char *name = source_name(survey);
+	struct finding *finding =
+		survey_add(survey, FINDING_REFUSAL, "artifact", name);
 
-	if (survey->artifact_err.code) {
-		finding = survey_add(survey, FINDING_REFUSAL, "artifact",
-			fleet->artifact.file);
-		finding_say(finding, "%s",
-			without(fleet->artifact.file,
-				survey->artifact_err.msg));
+	finding_say(finding, "%s", without(name, why->msg));
+	if (why->code == ERR_AGAIN)
+		finding_fix(finding,
+			"type it again: it goes on where it broke off; or set "
+			"proxy: in artifact:, or fetch it yourself and name it "
+			"by file:");
+	else if (why->code == ERR_STORAGE)
+		finding_fix(finding,
+			"make room there, or name another folder by "
+			"cache_dir: in artifact:");
+	else if (survey->fleet->artifact.file)
 		finding_fix(finding,
 			"fetch the archive again, or correct artifact: in "
 			"the fleet file");
+	else
+		finding_fix(finding,
+			"correct artifact: in the fleet file (ca: names the "
+			"file of a private CA), or fetch it yourself and name "
+			"it by file:");
+}
+
+/* Where it was found, and who says what it must be. */
+static const char *origin(const struct survey *survey)
+{
+	const struct seen_source *source = &survey->source;
+
+	if (!source->url[0])
+		return "sha256 as given";
+	if (source->by_feed)
+		return source->fetched ? "fetched, sha256 as the feed says"
+				       : "in the cache, sha256 as the feed "
+					 "says";
+	return source->fetched ? "fetched, sha256 as given"
+			       : "in the cache, sha256 as given";
+}
+
+void check_artifact(struct survey *survey)
+{
+	const struct fleet *fleet = survey->fleet;
+	const char *name = source_name(survey);
+	struct finding *finding;
+
+	if (survey->artifact_err.code) {
+		refuse_artifact(survey);
 		return;
 	}
+	if (survey->source.signature_err.code)
+		return; /* nobody has run it */
 	if (strcmp(survey->artifact.version, fleet->version) != 0) {
-		finding = survey_add(survey, FINDING_REFUSAL, "artifact",
-			fleet->artifact.file);
+		finding = survey_add(survey, FINDING_REFUSAL, "artifact", name);
 		finding_say(finding,
 			"its executable says version %s, the fleet asks "
 			"for %s",
@@ -43,12 +83,11 @@ void check_artifact(struct survey *survey)
 			"correct version: or artifact: in the fleet file");
 		return;
 	}
-	finding = survey_add(
-		survey, FINDING_PASS, "artifact", fleet->artifact.file);
+	finding = survey_add(survey, FINDING_PASS, "artifact", name);
 	finding_say(finding,
-		"sha256 as given, runs here, says version %s, %u files, "
-		"%llu MiB",
-		survey->artifact.version, survey->artifact.files,
+		"%s, runs here, says version %s, %u files, %llu MiB",
+		origin(survey), survey->artifact.version,
+		survey->artifact.files,
 		(unsigned long long)(survey->artifact.bytes >> 20));
 }
 
@@ -113,6 +152,39 @@ void check_way_back(struct survey *survey, unsigned index)
 	finding_fix(finding,
 		"put the executable of %s into %.180s/versions/%s/bin",
 		lane->from, survey->fleet->install_root, lane->from);
+}
+
+void check_signature(struct survey *survey)
+{
+	const struct fleet_artifact *artifact = &survey->fleet->artifact;
+	const struct seen_source *source = &survey->source;
+	const char *name = source_name(survey);
+	struct finding *finding;
+
+	if (source->signature_err.code) {
+		finding =
+			survey_add(survey, FINDING_REFUSAL, "signature", name);
+		finding_say(finding, "%s", source->signature_err.msg);
+		finding_fix(finding,
+			source->signature_err.code == ERR_AGAIN
+				? "type it again, or fetch the signature "
+				  "yourself and name its file by signature:"
+			: artifact->signature
+				? "do not use this archive before you know "
+				  "why; then correct signature: or keyring: in "
+				  "artifact:"
+				: "write signature: and keyring: to artifact:, "
+				  "or signed: optional");
+		return;
+	}
+	if (survey->artifact_err.code && !source->signed_by[0])
+		return; /* there was nothing to verify */
+	finding = survey_add(survey, FINDING_PASS, "signature", name);
+	if (source->signed_by[0])
+		finding_say(finding, "good, by key %s %s", source->signed_by,
+			source->signer);
+	else
+		finding_say(finding, "not asked for");
 }
 
 /* Others would not see that we are at work, and so come in between. */

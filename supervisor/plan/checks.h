@@ -27,6 +27,7 @@ void finding_fix(struct finding *finding, const char *fmt, ...)
 void check_artifact(struct survey *survey);
 void check_host(struct survey *survey);
 void check_way_back(struct survey *survey, unsigned index);
+void check_signature(struct survey *survey);
 void check_claims(struct survey *survey);
 void check_claim(struct survey *survey, const char *subject,
 	const struct claim *claim, const struct err *claim_err);

@@ -222,6 +222,11 @@ static json_t *targets(const struct survey *survey)
 	return list;
 }
 
+static const char *word(const char *text)
+{
+	return text[0] ? text : NULL; /* left out of the JSON */
+}
+
 static json_t *forward(const struct survey *survey)
 {
 	json_t *lanes = json_array();
@@ -230,12 +235,15 @@ static json_t *forward(const struct survey *survey)
 		if (!is_there(survey, i))
 			(void)json_array_append_new(
 				lanes, forward_lane(survey, i));
-	return json_pack("{s:s, s:{s:s}, s:o, s:{s:s, s:s, s:I}, s:o, s:o}",
+	return json_pack("{s:s, s:{s:s}, s:o, s:{s:s, s:s, s:I, s:s*, s:s*}, "
+			 "s:o, s:o}",
 		"procedure", "mongosync", "goal", "version",
 		survey->fleet->version, "fleet", fleet_to_json(survey->fleet),
 		"artifact", "sha256", survey->artifact.sha256, "binary_sha256",
 		survey->artifact.binary_sha256, "bytes",
-		(json_int_t)survey->artifact.bytes, "targets", targets(survey),
+		(json_int_t)survey->artifact.bytes, "url",
+		word(survey->source.url), "signed_by",
+		word(survey->source.signed_by), "targets", targets(survey),
 		"lanes", lanes);
 }
 

@@ -18,6 +18,7 @@
 const struct check checks[] = {
 	{"artifact", "is the archive whole, and does it run here"},
 	{"host", "can versions be put there, and run"},
+	{"signature", "was it made by whom it should be"},
 	{"claim", "does another run own it"},
 	{"process", "does it run, and can we see it"},
 	{"table", "is it known what can be upgraded to what"},
@@ -123,6 +124,7 @@ bool preflight(struct survey *survey, struct err *err)
 	(void)err;
 	check_artifact(survey);
 	check_host(survey);
+	check_signature(survey);
 	check_claims(survey);
 	check_table(survey);
 	for (unsigned i = 0; i < survey->instance_count; i++) {

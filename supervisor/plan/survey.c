@@ -21,6 +21,7 @@
 #include "supervisor/memory.h"
 #include "supervisor/plan/checks.h"
 #include "supervisor/plan/room.h"
+#include "supervisor/plan/source.h"
 #include "supervisor/plan/target.h"
 #include "supervisor/plan/versions.h"
 #include "supervisor/process/compare.h"
@@ -29,7 +30,6 @@
 enum {
 	HELPER_MS = 60000,
 	VERSION_MS = 15000,
-	INSPECT_MS = 600000,
 	SECOND_LOOK_MS = 3000, /* after the first one */
 };
 
@@ -305,63 +305,11 @@ static void look_at_process(struct looking *looking, struct seen_instance *seen)
 	process_seen(ask, &unknown);
 }
 
-static int inspect(void *arg, int fd)
-{
-	const struct fleet *fleet = arg;
-	struct artifact_info info;
-	struct err err = {0};
-	_cleanup_json_ json_t *json = NULL;
-
-	if (artifact_inspect(fleet->artifact.file, fleet->artifact.sha256,
-		    "mongosync", &info, &err))
-		json = json_pack("{s:s, s:s, s:s, s:I, s:i, s:s}", "sha256",
-			info.sha256, "binary_sha256", info.binary_sha256,
-			"member", info.member, "bytes", (json_int_t)info.bytes,
-			"files", (int)info.files, "version", info.version);
-	else
-		json = json_pack("{s:s}", "error", err.msg);
-	return json_dumpfd(json, fd, JSON_COMPACT);
-}
-
-static void copy_text(
-	char *to, size_t size, const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	(void)snprintf(to, size, "%s", text ? text : "");
-}
-
-static void inspected(void *arg, const struct child_end *end)
+static void artifact_told(void *arg, const struct child_end *end)
 {
 	struct ask *ask = arg;
-	struct survey *survey = ask->looking->survey;
-	struct artifact_info *info = &survey->artifact;
-	_cleanup_json_ json_t *json = json_loads(end->output, 0, NULL);
-	const char *error = json_string_value(json_object_get(json, "error"));
 
-	copy_text(info->sha256, sizeof(info->sha256), json, "sha256");
-	copy_text(info->binary_sha256, sizeof(info->binary_sha256), json,
-		"binary_sha256");
-	copy_text(info->member, sizeof(info->member), json, "member");
-	copy_text(info->version, sizeof(info->version), json, "version");
-	info->bytes =
-		(uint64_t)json_integer_value(json_object_get(json, "bytes"));
-	info->files =
-		(unsigned)json_integer_value(json_object_get(json, "files"));
-	if (error)
-		(void)err_set(&survey->artifact_err, ERR_CONFIG, "%s", error);
-	else if (end->timed_out)
-		(void)err_set(&survey->artifact_err, ERR_CONFIG,
-			"reading %s took too long",
-			survey->fleet->artifact.file);
-	else if (WIFSIGNALED(end->status)) /* libarchive is not all ours */
-		(void)err_set(&survey->artifact_err, ERR_CONFIG,
-			"reading %s: who reads it was ended by signal %d (%s)",
-			survey->fleet->artifact.file, WTERMSIG(end->status),
-			strsignal(WTERMSIG(end->status)));
-	else if (!json)
-		(void)err_set(&survey->artifact_err, ERR_CONFIG,
-			"reading %s failed", survey->fleet->artifact.file);
+	source_told(ask->looking->survey, end);
 	answered(ask);
 }
 
@@ -370,9 +318,10 @@ static void look_at_artifact(struct looking *looking)
 	struct ask *ask = expect(looking, NULL, NULL, "artifact");
 	struct child *child;
 
-	if (child_work(looking->base, inspect,
-		    (void *)(uintptr_t)looking->survey->fleet, INSPECT_MS,
-		    inspected, ask, &child, &looking->survey->artifact_err))
+	if (child_work(looking->base, source_look,
+		    (void *)(uintptr_t)looking->survey->fleet,
+		    source_look_ms(looking->survey->fleet), artifact_told, ask,
+		    &child, &looking->survey->artifact_err))
 		return;
 	answered(ask);
 }

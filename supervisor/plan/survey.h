@@ -84,6 +84,16 @@ struct seen_lane {
 	unsigned count; /* of instances */
 };
 
+struct seen_source { /* where the new version comes from */
+	char path[4096]; /* of the archive: given, or in the cache */
+	char url[2001]; /* "": a file of the operator's */
+	char name[200]; /* as findings call it; "": as the fleet file does */
+	bool fetched; /* just now; else it was in the cache */
+	bool by_feed; /* its digest is known from the feed alone */
+	char signed_by[65], signer[200]; /* key and its owner, or "" */
+	struct err signature_err; /* code: it was not looked into */
+};
+
 enum finding_level {
 	FINDING_PASS,
 	FINDING_WARNING,
@@ -116,6 +126,7 @@ struct survey {
 	struct compat *compat; /* the table of versions, or NULL */
 	char *compat_file; /* or NULL: there is none */
 	struct err compat_err;
+	struct seen_source source;
 	struct artifact_info artifact;
 	struct err artifact_err;
 	bool delivered; /* versions/<version> is there */

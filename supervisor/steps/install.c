@@ -13,6 +13,7 @@
 #include "supervisor/engine/child.h"
 #include "supervisor/install/artifact.h"
 #include "supervisor/memory.h"
+#include "supervisor/plan/source.h"
 #include "supervisor/steps/steps.h"
 
 enum {
@@ -116,9 +117,14 @@ static int unpack(void *arg, int fd)
 	const struct step_run *run = arg;
 	const struct fleet *fleet = run->env->fleet;
 	struct err err = {0};
-	bool ok = artifact_unpack(fleet->artifact.file, planned(run, "sha256"),
-		planned(run, "binary_sha256"), "mongosync", fleet->install_root,
-		fleet->version, &err);
+	char path[PATH_MAX];
+	/* Whoever emptied the cache since is no obstacle. */
+	bool ok = source_bring(fleet,
+			  json_object_get(run->env->state->plan, "artifact"),
+			  path, &err) &&
+		  artifact_unpack(path, planned(run, "sha256"),
+			  planned(run, "binary_sha256"), "mongosync",
+			  fleet->install_root, fleet->version, &err);
 
 	return tell(fd, ok, &err);
 }

@@ -9,10 +9,14 @@
 
 #include "../unit/install_world.h"
 #include "supervisor/install/claim.h"
+#include "supervisor/install/fetch.h"
 
 #define ROUNDS_MAX 1000
 #define FROM "1.12.0"
 #define TO "1.13.0"
+#define TEXT "all of it"
+#define TEXT_SHA256                                                            \
+	"07630777646b9ad0ad5940c20f7703e5ba431d90dc8f191af6916bffca3e859c"
 #define RUN "20260101T000000Z-aaaaaa"
 
 static struct link_spec the_link(struct world *world)
@@ -147,6 +151,29 @@ static void prepare_nothing(struct world *world)
 	(void)world;
 }
 
+/* All of it has come; what is left to do needs no network. */
+static void prepare_fetched(struct world *world)
+{
+	const char *partial = world_path(world, "cache/.partial-" TEXT_SHA256);
+
+	assert_int_equal(mkdir(world_path(world, "cache"), 0755), 0);
+	scratch_write(partial, TEXT, strlen(TEXT));
+}
+
+static bool act_fetch(struct world *world)
+{
+	const struct fetch_spec spec = {
+		.stall_s = 1,
+		.tries = 1,
+		.deadline_ms = sys_monotonic_ms() + 10000,
+	};
+	char path[PATH_MAX];
+	bool fetched;
+
+	return fetch_archive(&spec, "https://127.0.0.1:1/a", TEXT_SHA256,
+		world_path(world, "cache"), path, &fetched, &world->err);
+}
+
 static void prepare_foreign_claim(struct world *world)
 {
 	const struct claim claim = the_claim("another");
@@ -234,7 +261,15 @@ static void check_pruned(struct world *world)
 		script_of(TO)));
 }
 
+static void check_fetched(struct world *world)
+{
+	const char *whole = world_path(world, "cache/" TEXT_SHA256 ".tgz");
+
+	assert_true(!exists(whole) || scratch_holds(whole, TEXT));
+}
+
 static const struct scenario scenarios[] = {
+	{"fetch", prepare_fetched, act_fetch, check_fetched},
 	{"look into an archive", prepare_archive, act_inspect, NULL},
 	{"unpack", prepare_archive, act_unpack, check_version},
 	{"adopt", prepare_plain, act_adopt, check_adopted},

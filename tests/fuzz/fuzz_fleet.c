@@ -49,8 +49,9 @@ static void check_fleet(const struct fleet *fleet)
 
 	FUZZ_CHECK(place[0] == '/');
 	FUZZ_CHECK(fleet->install_root[0] == '/' && fleet->state_dir[0] == '/');
-	FUZZ_CHECK(fleet->artifact.file[0] == '/');
-	FUZZ_CHECK(strlen(fleet->artifact.sha256) == 64);
+	FUZZ_CHECK(!fleet->artifact.file || fleet->artifact.file[0] == '/');
+	FUZZ_CHECK(!fleet->artifact.sha256 ||
+		   strlen(fleet->artifact.sha256) == 64);
 	FUZZ_CHECK(fleet->keep_versions >= 1 && fleet->lanes_at_once >= 1);
 	FUZZ_CHECK(fleet->instance_count >= 1 &&
 		   fleet->instance_count <= FLEET_INSTANCES_MAX);
@@ -98,6 +99,17 @@ static void check_same(const struct fleet *a, const struct fleet *b)
 	FUZZ_CHECK(is_same(a->version, b->version));
 	FUZZ_CHECK(is_same(a->artifact.file, b->artifact.file));
 	FUZZ_CHECK(is_same(a->artifact.sha256, b->artifact.sha256));
+	FUZZ_CHECK(is_same(a->artifact.url, b->artifact.url));
+	FUZZ_CHECK(is_same(a->artifact.feed, b->artifact.feed));
+	FUZZ_CHECK(is_same(a->artifact.platform, b->artifact.platform));
+	FUZZ_CHECK(is_same(a->artifact.signature, b->artifact.signature));
+	FUZZ_CHECK(is_same(a->artifact.keyring, b->artifact.keyring));
+	FUZZ_CHECK(a->artifact.is_signed == b->artifact.is_signed);
+	FUZZ_CHECK(is_same(a->artifact.ca, b->artifact.ca));
+	FUZZ_CHECK(is_same(a->artifact.proxy, b->artifact.proxy));
+	FUZZ_CHECK(is_same(a->artifact.cache_dir, b->artifact.cache_dir));
+	FUZZ_CHECK(a->artifact.stall == b->artifact.stall);
+	FUZZ_CHECK(a->artifact.tries == b->artifact.tries);
 	FUZZ_CHECK(is_same(a->install_root, b->install_root));
 	FUZZ_CHECK(is_same(a->state_dir, b->state_dir));
 	FUZZ_CHECK(is_same(a->link, b->link));

@@ -18,6 +18,7 @@ static void test_preflight_passes_what_is_well(void **state)
 	} passes[] = {
 		{"artifact", "/srv/mongosync.tgz",
 			"says version 1.13.0, 3 files, 5 MiB"},
+		{"signature", "/srv/mongosync.tgz", "not asked for"},
 		{"claim", "/opt/mongosync", "claims can be made"},
 		{"claim", "a", "no run owns it"},
 		{"claim", "b", "no run owns it"},
