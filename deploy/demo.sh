@@ -104,7 +104,7 @@ tarball=$dist/mongosync-debian12-x86_64-$to.tgz
 	printf 'name: demo\nversion: %s\nartifact: {file: "%s", sha256: %s}\n' "$to" "$tarball" "$(cut -d' ' -f1 "$tarball.sha256")"
 	printf 'install_root: %s/root\nstate_dir: %s/state\nlink: %s/bin/mongosync\n' "$work" "$work" "$work"
 	printf 'compat: %s/deploy/compat/mongosync.json\n' "$top"
-	printf 'on_failure: rollback\ntimeouts: {movement: 20, pause_quiet: 5, start_quiet: 5, resume_quiet: 5}\ninstances:\n'
+	printf 'oplog_window: 86400\non_failure: rollback\ntimeouts: {movement: 20, pause_quiet: 5, start_quiet: 5, resume_quiet: 5}\ninstances:\n'
 	for name in "${names[@]}"; do printf '  - {name: %s, config: %s/%s.conf}\n' "$name" "$work" "$name"; done
 } >"$work/fleet.yaml"
 

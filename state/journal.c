@@ -111,9 +111,9 @@ static json_t *with_times(const json_t *body, struct err *err)
 static json_t *first_body(
 	const struct journal *journal, const json_t *body, struct err *err)
 {
-	json_t *head =
-		json_pack("{s:i, s:[], s:s, s:s}", "format", JOURNAL_FORMAT,
-			"needs", "run", journal->run, "boot", sys_boot_id());
+	json_t *head = json_pack("{s:i, s:[s], s:s, s:s}", "format",
+		JOURNAL_FORMAT, "needs", JOURNAL_NEEDS, "run", journal->run,
+		"boot", sys_boot_id());
 	_cleanup_json_ json_t *whole = record_join(head, body, err);
 
 	return whole ? with_times(whole, err) : NULL;

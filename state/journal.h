@@ -20,6 +20,8 @@
 #include "state/record.h"
 
 #define JOURNAL_FORMAT 1
+/* What a reader must know to fold what we write. */
+#define JOURNAL_NEEDS "clock"
 #define JOURNAL_MAX (256u << 20) /* bytes */
 
 struct journal;
@@ -30,9 +32,9 @@ typedef bool journal_fn(
 
 /*
  * Starts a new journal whose first record is {"kind":"run","format":1,
- * "needs":[],"run":<id>,"boot":...} and the members of body.  ERR_HELD if path
- * exists.  The id is made here: date, time and random, sortable.  fn (may be
- * NULL) is told of record 0 and of everything appended later.
+ * "needs":["clock"],"run":<id>,"boot":...} and the members of body.  ERR_HELD
+ * if path exists.  The id is made here: date, time and random, sortable.  fn
+ * (may be NULL) is told of record 0 and of everything appended later.
  */
 bool journal_create(const char *path, const json_t *body, journal_fn *fn,
 	void *arg, struct journal **ret_journal, struct err *err) WARN_UNUSED;

@@ -64,6 +64,26 @@ bool run_course_reached(const struct run_course *course, const char *kind)
 	return false;
 }
 
+const struct run_step *run_lane_down(const struct run_lane *lane,
+	const char *down, const char *up, const char *target)
+{
+	const struct run_course *courses[] = {&lane->forward, &lane->back};
+	const struct run_step *begin = NULL;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct run_step *end =
+			run_course_step(courses[i], up, target);
+
+		if (!begin)
+			begin = run_course_step(courses[i], down, target);
+		if (!begin || !begin->first_intent_at ||
+			(end && end->status == RUN_DONE &&
+				end->done_at >= begin->first_intent_at))
+			begin = NULL;
+	}
+	return begin;
+}
+
 bool run_step_ours(const struct run_step *step)
 {
 	if (!step)

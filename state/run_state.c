@@ -510,6 +510,18 @@ static bool apply_stopped(
 	return true;
 }
 
+static bool apply_clock(
+	struct run_state *state, const struct record *record, struct err *err)
+{
+	struct run_lane *lane =
+		run_state_lane(state, text_of(record->json, "lane"));
+
+	if (!lane)
+		return err_set(err, ERR_JOURNAL, "clock of an unknown lane");
+	run_clock_apply(&lane->clock, record, state->boot);
+	return true;
+}
+
 static bool apply_note(
 	struct run_state *state, const struct record *record, struct err *err)
 {
@@ -543,6 +555,7 @@ static const struct {
 	{"lane-end", apply_lane_end},
 	{"stopped", apply_stopped},
 	{"end", apply_end},
+	{"clock", apply_clock},
 	{"note", apply_note},
 };
 

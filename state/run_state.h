@@ -22,7 +22,9 @@
  *   lane-end lane, outcome, why
  *   stopped  why
  *   end      outcome, exit
- *   note     lane, stage, step, target, text, since: never decides anything
+ *   clock    lane, ...: it stands still, see run_clock.h
+ *   note     lane, stage, step, target, text, since: never decides anything;
+ *            without a target it is about the lane
  *
  * A plan has "lanes": [{"name", "stages": [course...]}], a course is an array
  * of {"kind", "patience_s", "quiet_s", "targets": [names], ...the kind's own
@@ -36,6 +38,7 @@
 
 #include "state/err.h"
 #include "state/record.h"
+#include "state/run_clock.h"
 
 enum run_how {
 	RUN_HOW_NONE = 0,
@@ -102,6 +105,7 @@ struct run_lane {
 	int halt_code; /* exit code since the last resume, 0 = none */
 	char *halt_why, *halt_decide;
 	int64_t end_at;
+	struct run_clock clock;
 };
 
 enum run_request {
@@ -158,6 +162,10 @@ const struct run_step *run_course_step(
 bool run_course_began(const struct run_course *course, const char *kind);
 /* ... or was found done: by whoever. */
 bool run_course_reached(const struct run_course *course, const char *kind);
+/* The step since which this target is down: "down" was begun, on either way,
+ * and "up" was not done after it.  NULL: it is not. */
+const struct run_step *run_lane_down(const struct run_lane *lane,
+	const char *down, const char *up, const char *target);
 /* Did this step's effect (perhaps) come from us? */
 bool run_step_ours(const struct run_step *step);
 const char *run_how_name(enum run_how how);

@@ -167,10 +167,21 @@ static mongoc_client_t *make_client(mongoc_uri_t *uri, bson_error_t *ret_error)
 	return client;
 }
 
-bool cluster_open(struct cluster *cluster, const char *uri, struct err *err)
+bool cluster_open_uri(
+	struct cluster *cluster, mongoc_uri_t *uri, struct err *err)
 {
 	bson_error_t error = {0};
-	mongoc_uri_t *parsed = mongoc_uri_new_with_error(uri, &error);
+
+	*cluster = (struct cluster){0};
+	cluster->client = make_client(uri, &error);
+	return cluster->client ||
+	       cluster_failed(&error, err, "preparing the connection");
+}
+
+bool cluster_open(struct cluster *cluster, const char *uri, struct err *err)
+{
+	mongoc_uri_t *parsed = mongoc_uri_new_with_error(uri, NULL);
+	bool ok;
 
 	*cluster = (struct cluster){0};
 	if (!parsed) /* the message would quote the URI */
@@ -178,10 +189,9 @@ bool cluster_open(struct cluster *cluster, const char *uri, struct err *err)
 			"the connection string is not a valid MongoDB URI (in "
 			"user and password, special characters must be "
 			"percent-encoded)");
-	cluster->client = make_client(parsed, &error);
+	ok = cluster_open_uri(cluster, parsed, err);
 	mongoc_uri_destroy(parsed);
-	return cluster->client ||
-	       cluster_failed(&error, err, "preparing the connection");
+	return ok;
 }
 
 void cluster_close(struct cluster *cluster)
@@ -400,46 +410,75 @@ static bool is_mongos(struct cluster *cluster)
 	return yes;
 }
 
-static json_t *shard_ids(const bson_t *reply)
+/* A text of one of the reply's shards, "" if there is none. */
+static const char *shard_text(const bson_iter_t *shard, const char *key)
 {
-	json_t *ids = json_array();
-	bson_iter_t iter, shard, id;
+	bson_iter_t field;
+
+	return bson_iter_recurse(shard, &field) &&
+			       bson_iter_find(&field, key) &&
+			       BSON_ITER_HOLDS_UTF8(&field)
+		       ? bson_iter_utf8(&field, NULL)
+		       : "";
+}
+
+static json_t *hosts_of_shards(const bson_t *reply)
+{
+	json_t *hosts = json_array();
+	bson_iter_t iter, shard;
 
 	if (!bson_iter_init_find(&iter, reply, "shards") ||
 		!BSON_ITER_HOLDS_ARRAY(&iter) ||
 		!bson_iter_recurse(&iter, &shard))
-		return ids;
-	while (bson_iter_next(&shard)) {
-		if (!BSON_ITER_HOLDS_DOCUMENT(&shard) ||
-			!bson_iter_recurse(&shard, &id) ||
-			!bson_iter_find(&id, "_id") ||
-			!BSON_ITER_HOLDS_UTF8(&id))
-			continue;
-		(void)json_array_append_new(
-			ids, json_string(bson_iter_utf8(&id, NULL)));
-	}
-	return ids;
+		return hosts;
+	while (bson_iter_next(&shard))
+		if (BSON_ITER_HOLDS_DOCUMENT(&shard) &&
+			shard_text(&shard, "_id")[0])
+			(void)json_array_append_new(hosts,
+				json_pack("{s:s, s:s}", "id",
+					shard_text(&shard, "_id"), "host",
+					shard_text(&shard, "host")));
+	return hosts;
 }
 
 /* A server that is no mongos may refuse a command that it does not have for
  * want of a privilege, or in words of its own. */
-bool cluster_shards(struct cluster *cluster, json_t **ret_json, struct err *err)
+bool cluster_shard_hosts(struct cluster *cluster, bool *ret_sharded,
+	json_t **ret_hosts, struct err *err)
 {
-	json_t *shards = NULL;
 	bson_error_t error = {0};
 	bson_t reply;
+	json_t *hosts = NULL;
 	bool sharded =
 		cluster_read_command(cluster, "listShards", &reply, &error);
 
 	if (sharded)
-		shards = shard_ids(&reply);
+		hosts = hosts_of_shards(&reply);
 	bson_destroy(&reply);
 	if (!sharded && !(is_from_server(&error) && !cluster_is_again(&error)))
 		return cluster_failed(&error, err, "listing the shards");
 	if (!sharded && error.code != SERVER_COMMAND_NOT_FOUND &&
 		is_mongos(cluster))
 		return cluster_failed(&error, err, "listing the shards");
-	*ret_json = json_pack("{s:b, s:o}", "sharded", sharded, "shards",
-		shards ? shards : json_array());
+	*ret_sharded = sharded;
+	*ret_hosts = hosts ? hosts : json_array();
+	return true;
+}
+
+bool cluster_shards(struct cluster *cluster, json_t **ret_json, struct err *err)
+{
+	_cleanup_json_ json_t *hosts = NULL;
+	json_t *ids = json_array(), *shard;
+	bool sharded;
+	size_t i;
+
+	if (!cluster_shard_hosts(cluster, &sharded, &hosts, err)) {
+		json_decref(ids);
+		return false;
+	}
+	json_array_foreach (hosts, i, shard)
+		(void)json_array_append(ids, json_object_get(shard, "id"));
+	*ret_json =
+		json_pack("{s:b, s:o}", "sharded", (int)sharded, "shards", ids);
 	return *ret_json || err_set(err, ERR_MEMORY, "out of memory");
 }

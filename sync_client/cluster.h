@@ -31,6 +31,9 @@ void cluster_library_end(void);
 /* Does not connect yet. */
 bool cluster_open(
 	struct cluster *cluster, const char *uri, struct err *err) WARN_UNUSED;
+/* With a URI that was made, not read; it is changed, and stays the caller's. */
+bool cluster_open_uri(struct cluster *cluster, mongoc_uri_t *uri,
+	struct err *err) WARN_UNUSED;
 void cluster_close(struct cluster *cluster);
 
 /* {identity, proved, version} as in engine/helper.h. */
@@ -39,6 +42,9 @@ bool cluster_identify(struct cluster *cluster, json_t **ret_json,
 /* {sharded, shards} */
 bool cluster_shards(struct cluster *cluster, json_t **ret_json,
 	struct err *err) WARN_UNUSED;
+/* [{id, host: "set/a:1,b:2"}], empty if it is not sharded. */
+bool cluster_shard_hosts(struct cluster *cluster, bool *ret_sharded,
+	json_t **ret_hosts, struct err *err) WARN_UNUSED;
 
 /* {access_control, privileges} as in privileges.h; privileges is null if the
  * server does not show them */

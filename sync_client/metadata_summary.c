@@ -119,6 +119,31 @@ static json_t *last_event_of(const json_t *doc, bool *ret_odd)
 		(long long)moment.count);
 }
 
+/* When it began to copy, by the phases it went through.  Before that it only
+ * waits for /start. */
+static json_t *copy_started(const json_t *doc)
+{
+	struct moment moment, first = {0};
+	bool found = false;
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (json_object_get(doc, "phaseTransitions"), i, item) {
+		const char *phase =
+			json_string_value(json_object_get(item, "phase"));
+
+		if (!phase || strcmp(phase, "uninitialized") == 0 ||
+			!parse_timestamp(json_object_get(item, "ts"), &moment))
+			continue;
+		if (!found || is_earlier(&moment, &first))
+			first = moment;
+		found = true;
+	}
+	return found ? json_sprintf("%lld.%lld", (long long)first.seconds,
+			       (long long)first.count)
+		     : json_null();
+}
+
 /* An id of another type is shown as it is, but not taken for understood. */
 static json_t *id_of(const json_t *doc, bool *ret_odd)
 {
@@ -146,10 +171,10 @@ static bool add_instance(
 	struct metadata_summary *summary, const json_t *doc, struct err *err)
 {
 	bool *odd = &summary->odd;
-	json_t *instance = json_pack("{s:o, s:o, s:o, s:o}", "id",
+	json_t *instance = json_pack("{s:o, s:o, s:o, s:o, s:o}", "id",
 		id_of(doc, odd), "state", text_of(doc, "state", odd), "phase",
 		text_of(doc, "syncPhase", odd), "last_event",
-		last_event_of(doc, odd));
+		last_event_of(doc, odd), "copy_started", copy_started(doc));
 	size_t at;
 	json_t *other;
 

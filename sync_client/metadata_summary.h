@@ -32,7 +32,7 @@ bool metadata_summary_add(struct metadata_summary *summary,
 /*
  * databases: array of names, may be empty; main may be NULL.
  * {found, databases, generations, database, metadata_version, recognised,
- * instances: [{id,state,phase,last_event}], options, partitions
+ * instances: [{id,state,phase,last_event,copy_started}], options, partitions
  * {total,done,in_progress,in_progress_bytes}, copied_bytes}
  *
  * generations: those of the databases that a sync would continue from; one.

@@ -13,7 +13,7 @@
 #include "state/run_state.h"
 #include "supervisor/fleet/fleet.h"
 
-#define CLI_OPTIONS_MAX 8
+#define CLI_OPTIONS_MAX 12
 
 struct cli_option {
 	const char *name; /* without the dashes */
@@ -42,6 +42,9 @@ extern const struct cli_verb cli_verbs[]; /* ends with a NULL name */
 const struct cli_verb *cli_verb_find(const char *name);
 /* NULL if the option was not typed. */
 const char *cli_value(const struct cli_args *args, const char *option);
+/* --finish-by as wall clock ms, 0 if it was not typed. */
+bool cli_finish_by(const struct cli_args *args, int64_t *ret_ms,
+	struct err *err) WARN_UNUSED;
 void cli_help(const struct cli_verb *verb, FILE *out); /* NULL: all of it */
 int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

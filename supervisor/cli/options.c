@@ -11,6 +11,9 @@
 static const struct cli_option plan_options[] = {
 	{"accept-unlisted", NULL,
 		"plan an upgrade of which nothing is documented"},
+	{"finish-by", "TIME",
+		"when it has to be over: 04:00, \"2026-11-28 04:00\", +90m, "
+		"+2h (local time)"},
 	{"json", NULL, "print one JSON document"},
 	{0},
 };
@@ -21,6 +24,9 @@ static const struct cli_option run_options[] = {
 	{"as-planned", NULL,
 		"go on with the plan in the journal, whatever the fleet file "
 		"says now"},
+	{"finish-by", "TIME",
+		"when it has to be over: 04:00, \"2026-11-28 04:00\", +90m, "
+		"+2h (local time)"},
 	{"retry", NULL, "begin anew after a run that turned back"},
 	{"unfinished", NULL, "continue a run if there is one, else do nothing"},
 	{"answer", "STEP@TARGET=again|done|stop",

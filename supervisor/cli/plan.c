@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "state/cleanup.h"
+#include "state/sys.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/findings.h"
 #include "supervisor/fleet/secret.h"
+#include "supervisor/fleet/window.h"
 #include "supervisor/plan/procedure.h"
 #include "supervisor/report/report.h"
 
@@ -99,17 +101,27 @@ static int show(const struct survey *survey, bool as_json)
 	return err_exit_code(refused);
 }
 
+bool cli_finish_by(
+	const struct cli_args *args, int64_t *ret_ms, struct err *err)
+{
+	const char *text = cli_value(args, "finish-by");
+
+	*ret_ms = 0;
+	return !text || finish_by_parse(text, sys_wall_ms(), ret_ms, err);
+}
+
 int verb_plan(const struct cli_args *args)
 {
 	struct cli_place place = {0};
-	const struct survey_options options = {
+	struct survey_options options = {
 		.accept_unlisted = cli_value(args, "accept-unlisted") != NULL,
 	};
 	struct survey survey;
 	struct err err = {0};
 	int code;
 
-	if (!cli_place_find(args->word[0], &place, &err))
+	if (!cli_finish_by(args, &options.finish_by_ms, &err) ||
+		!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
 	if (!place.fleet) {
 		cli_place_done(&place);

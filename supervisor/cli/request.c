@@ -9,6 +9,7 @@
 
 #include "state/atomic_file.h"
 #include "state/cleanup.h"
+#include "state/sys.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/plan/survey.h"
 #include "supervisor/report/report.h"
@@ -157,7 +158,7 @@ static int do_it(const struct cli_place *place, enum run_request what,
 			       ? cli_session(&session)
 			       : cli_fail(&err);
 	else
-		report_lanes(&state, stdout);
+		report_lanes(&state, sys_wall_ms(), stdout);
 	if (!unfinished && !was_asked)
 		(void)printf("syncup: no run is unfinished\n");
 	else if (what == RUN_REQUEST_ABORT && code == 0)

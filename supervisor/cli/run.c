@@ -58,13 +58,15 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 	};
 	_cleanup_json_ json_t *plan = NULL;
 	_cleanup_fd_ int lost = -1;
-	const struct survey_options options = {
+	struct survey_options options = {
 		.accept_unlisted = cli_value(args, "accept-unlisted") != NULL,
 	};
 	struct survey survey;
 	struct err err = {0};
 	enum err_code refused;
 
+	if (!cli_finish_by(args, &options.finish_by_ms, &err))
+		return cli_fail(&err);
 	if (fleet->on_failure == FLEET_FAILURE_UNSET && !isatty(STDIN_FILENO)) {
 		(void)err_set(&err, ERR_CONFIG,
 			"%s: on_failure: is not set, and a run without a "
@@ -126,12 +128,19 @@ static bool same_fleet(const struct cli_place *place,
 {
 	const json_t *planned = json_object_get(state->plan, "fleet");
 	_cleanup_json_ json_t *now = NULL;
+	_cleanup_json_ json_t *with_defaults = NULL;
 	_cleanup_free_ char *difference = NULL;
+	struct fleet *then = NULL;
 
 	if (!place->fleet)
 		return true;
 	now = fleet_to_json(place->fleet);
-	if (json_equal(planned, now))
+	/* A plan of an older syncup lacks what has only a default now. */
+	if (fleet_from_json(planned, &then, NULL)) {
+		with_defaults = fleet_to_json(then);
+		fleet_free(then);
+	}
+	if (json_equal(planned, now) || json_equal(with_defaults, now))
 		return true;
 	difference = fleet_difference(planned, now);
 	if (difference)
@@ -208,6 +217,11 @@ static int go_on(const struct cli_place *place, const struct run_state *state,
 			"syncup run --as-planned %s   or syncup rollback %s   "
 			"or syncup abort %s",
 			place->folder, place->folder, place->folder);
+	if (cli_value(args, "finish-by"))
+		(void)fprintf(stderr,
+			"syncup: run %s goes on with the time that it was "
+			"planned with; --finish-by does not change it\n",
+			state->run);
 	if (session.answer && !cli_answer_parse(state,
 				      cli_value(args, "answer"), &answer, &err))
 		return cli_fail_next(&err, "syncup help run");

@@ -122,7 +122,7 @@ static void say_end(const struct cli_session *session,
 	FILE *out = session->json ? stderr : stdout;
 
 	(void)fprintf(out, "\n");
-	report_lanes(state, out);
+	report_lanes(state, sys_wall_ms(), out);
 	report_table(state, sys_wall_ms(), out);
 	(void)fflush(out);
 	if (code == 0)

@@ -41,7 +41,7 @@ int verb_status(const struct cli_args *args)
 			(void)json_dumpf(json, stdout, JSON_INDENT(2));
 			(void)printf("\n");
 		} else {
-			report_lanes(&state, stdout);
+			report_lanes(&state, sys_wall_ms(), stdout);
 			report_table(&state, sys_wall_ms(), stdout);
 			say_who_works(&place, &state);
 		}

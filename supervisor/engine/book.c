@@ -90,6 +90,8 @@ static bool take_up(struct book *book, const char *path, struct err *err)
 	book->live = true;
 	body = who_we_are();
 	(void)json_object_set_new(body, "boot", json_string(sys_boot_id()));
+	(void)json_object_set_new(
+		body, "needs", json_pack("[s]", JOURNAL_NEEDS));
 	return book_write(book, "resumed", body, err) && book_sync(book, err);
 }
 
@@ -177,8 +179,8 @@ bool book_write(
 	json_decref(body);
 	if (!ok)
 		return broke(book, err);
-	/* Notes ride along: they are never a reason to sync. */
-	if (strcmp(kind, "note") != 0 &&
+	/* These ride along: they are never a reason to sync. */
+	if (strcmp(kind, "note") != 0 && strcmp(kind, "clock") != 0 &&
 		!event_pending(book->sync_timer, EV_TIMEOUT, NULL))
 		(void)event_add(book->sync_timer, &second);
 	return true;

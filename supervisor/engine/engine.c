@@ -44,6 +44,18 @@ void engine_broken(struct engine *engine)
 	(void)event_base_loopbreak(engine->base);
 }
 
+static void look_at_clocks(struct engine *engine)
+{
+	for (unsigned i = 0; i < engine->lane_count; i++)
+		clock_look(&engine->lane[i]);
+}
+
+static void tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	look_at_clocks(arg);
+}
+
 /* Writes every INTENT that is due, syncs once, then lets them act. */
 static void flush(evutil_socket_t fd, short what, void *arg)
 {
@@ -78,6 +90,7 @@ static void flush(evutil_socket_t fd, short what, void *arg)
 		for (unsigned i = 0; i < count && !engine->disk_failed; i++)
 			work_act(due[i]);
 	free(due);
+	look_at_clocks(engine);
 }
 
 void engine_flush_soon(struct engine *engine)
@@ -213,6 +226,8 @@ void engine_stop(struct engine *engine, const char *why)
 		return;
 	engine->stopping = true;
 	(void)snprintf(engine->stop_why, sizeof(engine->stop_why), "%s", why);
+	for (unsigned i = 0; i < engine->lane_count; i++)
+		clock_drop(&engine->lane[i]);
 	(void)event_add(engine->drain, &tv);
 }
 
@@ -245,7 +260,9 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 		!targets_new(
 			state->plan, engine->fleet, &engine->targets, err) ||
 		!http_new(engine->base, &engine->env.http, err) ||
-		!helpers_new(engine->base, NULL, &engine->env.helpers, err))
+		!helpers_new(engine->base, NULL, &engine->env.helpers, err) ||
+		!helpers_new(
+			engine->base, NULL, &engine->env.clock_helpers, err))
 		goto fail;
 	engine->env.base = engine->base;
 	engine->env.fleet = engine->fleet;
@@ -260,8 +277,9 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	engine->request = event_new(
 		engine->base, -1, EV_PERSIST, look_for_request, engine);
 	engine->drain = event_new(engine->base, -1, 0, drained, engine->base);
+	engine->tick = event_new(engine->base, -1, EV_PERSIST, tick, engine);
 	if (!engine->lane || !engine->flush || !engine->request ||
-		!engine->drain) {
+		!engine->drain || !engine->tick) {
 		(void)err_set(err, ERR_MEMORY, "out of memory");
 		goto fail;
 	}
@@ -287,7 +305,9 @@ void engine_free(struct engine *engine)
 		lane_drop_work(&engine->lane[i]);
 	for (unsigned i = 0; i < engine->lane_count; i++)
 		json_decref(engine->lane[i].words);
+	clock_drop(&engine->lane[i]);
 	free(engine->lane);
+	helpers_free(engine->env.clock_helpers);
 	helpers_free(engine->env.helpers);
 	http_free(engine->env.http);
 	if (engine->flush)
@@ -296,6 +316,8 @@ void engine_free(struct engine *engine)
 		event_free(engine->request);
 	if (engine->drain)
 		event_free(engine->drain);
+	if (engine->tick)
+		event_free(engine->tick);
 	book_free(engine->book);
 	targets_done(&engine->targets);
 	fleet_free(engine->fleet);
@@ -404,7 +426,10 @@ static void drain(struct engine *engine)
 
 	for (unsigned i = 0; i < engine->lane_count; i++)
 		lane_drop_work(&engine->lane[i]);
+	for (unsigned i = 0; i < engine->lane_count; i++)
+		clock_drop(&engine->lane[i]);
 	/* Nothing new begins while we wait. */
+	(void)event_del(engine->tick);
 	(void)event_del(engine->request);
 	(void)event_del(engine->flush);
 	while (engine->waiting && sys_monotonic_ms() < until)
@@ -414,6 +439,7 @@ static void drain(struct engine *engine)
 int engine_run(struct engine *engine, struct err *err)
 {
 	const struct timeval tv = {.tv_usec = REQUEST_MS * 1000};
+	const struct timeval second = {.tv_sec = 1};
 	const struct run_state *state = book_state(engine->book);
 	enum run_outcome outcome;
 
@@ -423,6 +449,7 @@ int engine_run(struct engine *engine, struct err *err)
 		if (state->request != RUN_REQUEST_NONE)
 			obey(engine);
 		begin_lanes(engine);
+		(void)event_add(engine->tick, &second);
 		while (!event_base_got_break(engine->base) &&
 			!event_base_got_exit(engine->base)) {
 			if (engine->stopping && !engine->waiting)

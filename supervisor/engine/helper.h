@@ -18,13 +18,18 @@
  *   proved (false for hosts), version (buildInfo)
  * shards {uri}
  *   sharded, shards [ids], by listShards; CommandNotFound: false, []
+ * oplog {uri}
+ *   shards [{id, first: "T.I", last: "T.I"}], the first and last entry of each
+ *   shard's local.oplog.rs by the servers' time; {id, error} for one that
+ *   cannot be read.  A source that is not sharded is one shard, "source".
  * privileges {uri}
  *   access_control (false: nobody is logged in), privileges [{resource,
  *   actions}], by connectionStatus; null if the server does not show them
  * summary {uri}
  *   found, databases [names], generations [those to continue from], database
  *   (the main one), metadata_version (int or null), recognised (bool),
- *   instances [{id, state, phase, last_event: "T.I" or null}] sorted by id,
+ *   instances [{id, state, phase, last_event: "T.I" or null,
+ *   copy_started: "T.I" or null}] sorted by id,
  *   options {write_blocking, natural_order, random_id, verification: words or
  *   null}, partitions {total, done, in_progress, in_progress_bytes},
  *   copied_bytes

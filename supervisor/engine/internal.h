@@ -4,6 +4,7 @@
  *   engine.c  the run: lanes, batches, requests, signals to stop, the end
  *   lane.c    one lane: its stages, looking again, turning back
  *   work.c    one step: observe, guard, INTENT, act, observe, DONE
+ *   clock.c   how long a lane may stand still, and by when it must be over
  *   step.c    what the step's functions say to it
  *   book.c    the journal
  */
@@ -18,6 +19,7 @@ enum work_mode {
 	WORK_STEP, /* the real thing */
 	WORK_RECHECK, /* a step done before: is it still so? */
 	WORK_PROOF, /* may the lane go back? journals nothing itself */
+	WORK_BESIDE, /* one look for clock.c, beside the steps */
 };
 
 enum work_phase {
@@ -75,6 +77,11 @@ struct lane_run {
 	unsigned orphans; /* works given up whose callback is still due */
 	char turn_why[300];
 	json_t *words; /* what whoever failed said last, or NULL */
+	/* clock.c's; what is under way beside the steps */
+	struct work *reading, *proving;
+	int64_t read_ms, prove_ms; /* CLOCK_BOOTTIME, when each was begun */
+	bool closed, said_late; /* the way back is; that it is late */
+	char closed_why[300], clock_why[300];
 };
 
 struct engine {
@@ -89,6 +96,7 @@ struct engine {
 	struct event *flush; /* INTENTs become due: one batch */
 	struct event *request; /* looks for what rollback and abort leave */
 	struct event *drain;
+	struct event *tick; /* for clock.c */
 	int64_t flush_by_ms; /* no INTENT waits for others longer than this */
 	const char *request_path;
 	bool stopping;
@@ -119,6 +127,12 @@ void lane_drop_work(struct lane_run *lane);
 void lane_is_loose(struct lane_run *lane);
 /* All works of the lane that may still come to an INTENT have come to it. */
 bool lane_is_gathered(const struct lane_run *lane);
+
+/* clock.c */
+void clock_look(struct lane_run *lane); /* each second, and when it pauses */
+void clock_told(struct lane_run *lane, struct work *work);
+void clock_end(struct lane_run *lane); /* unless it is left standing */
+void clock_drop(struct lane_run *lane);
 
 /* work.c */
 struct work *work_new(struct lane_run *lane, enum work_mode mode,

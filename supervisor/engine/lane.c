@@ -64,7 +64,9 @@ static void end_lane(struct lane_run *lane)
 	if (lane->past->turned && lane->past->turn_why)
 		(void)json_object_set_new(
 			body, "why", json_string(lane->past->turn_why));
+	clock_end(lane);
 	lane_drop_work(lane);
+	clock_drop(lane);
 	lane->phase = LANE_ENDED;
 	if (wrote(lane, "lane-end", body))
 		engine_lane_over(lane->engine);
@@ -305,6 +307,7 @@ void lane_halt(struct lane_run *lane, const struct work *work,
 	lane->phase = LANE_HALTED;
 	lane_drop_work(lane);
 	drop_words(lane);
+	clock_drop(lane);
 	if (!wrote(lane, "halt", body))
 		return;
 	/* The other lanes, too: they would sync what was lost here. */

@@ -38,6 +38,8 @@ struct run_env {
 	struct event_base *base;
 	struct http *http;
 	struct helpers *helpers;
+	struct helpers *clock_helpers; /* of their own: they must hold up no
+					  step, nor a step them */
 	const struct fleet *fleet;
 	const struct targets *targets;
 	const struct run_state *state;

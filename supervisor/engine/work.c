@@ -354,6 +354,10 @@ static void do_anew(struct work *work)
 
 static void observed(struct work *work)
 {
+	if (work->mode == WORK_BESIDE) {
+		clock_told(work->lane, work);
+		return;
+	}
 	if (work->mode != WORK_STEP) {
 		observed_again(work);
 		return;
@@ -519,7 +523,8 @@ static bool take_back(struct work *work)
 		child_kill(run->child);
 	else
 		return work->phase != WORK_ACTING &&
-		       helpers_forget(run->env->helpers, run);
+		       (helpers_forget(run->env->helpers, run) ||
+			       helpers_forget(run->env->clock_helpers, run));
 	return true;
 }
 

@@ -189,7 +189,8 @@ static void set_numbers(struct reading *reading, const char *group,
 	for (; number->key; number++) {
 		void *to = (char *)reading->fleet + number->offset;
 
-		(void)snprintf(path, sizeof(path), "%s.%s", group, number->key);
+		(void)snprintf(path, sizeof(path), "%s%s%s", group,
+			group[0] ? "." : "", number->key);
 		if (!yaml_text_find(&reading->yaml, path))
 			memcpy(to, &number->standard, sizeof(uint32_t));
 	}
@@ -224,6 +225,7 @@ static bool finish_fleet(struct reading *reading, struct err *err)
 	struct fleet *fleet = reading->fleet;
 	unsigned i;
 
+	set_numbers(reading, "", fleet_numbers);
 	set_numbers(reading, "limits", fleet_limits);
 	set_numbers(reading, "timeouts", fleet_timeouts);
 	set_numbers(reading, "artifact", fleet_fetch);
@@ -349,6 +351,16 @@ static void free_instance(struct fleet_instance *instance)
 	}
 }
 
+static void free_window(struct fleet_window *window)
+{
+	if (!window)
+		return;
+	free(window->from);
+	free(window->until);
+	free_strings(&window->days);
+	free(window);
+}
+
 void fleet_free(struct fleet *fleet)
 {
 	unsigned i;
@@ -367,6 +379,7 @@ void fleet_free(struct fleet *fleet)
 	free(fleet->state_dir);
 	free(fleet->link);
 	free(fleet->compat);
+	free_window(fleet->window);
 	free(fleet);
 }
 

@@ -103,6 +103,12 @@ struct fleet_timeouts { /* seconds; defaults in fleet.c, from what is known */
 	uint32_t kill_after; /* SIGKILL this long after SIGTERM; 0 = never */
 };
 
+struct fleet_window { /* maintenance window, in local time */
+	char *from, *until; /* "HH:MM"; until at or before from: the next day */
+	struct fleet_strings
+		days; /* on which it opens: mon ... sun; none: all */
+};
+
 struct fleet {
 	char *file; /* where it was read from; not part of the JSON */
 	char *name; /* [A-Za-z0-9._-]{1,64}, not starting with . or - */
@@ -116,6 +122,11 @@ struct fleet {
 	enum fleet_failure on_failure;
 	enum fleet_pause pause;
 	enum fleet_complete lane_complete;
+	/* How much the source's oplog holds, s, when nothing else tells; 0: not
+	 * known. */
+	uint32_t oplog_window;
+	uint32_t turn_back_at; /* percent of the margin, default 50 */
+	struct fleet_window *window; /* or NULL: at any time */
 	uint32_t lanes_at_once; /* limits.lanes, default 4 */
 	uint32_t keep_versions; /* limits.keep_versions, default 2, >= 1 */
 	uint32_t keep_metadata_days; /* limits.keep_metadata_days, default 7 */

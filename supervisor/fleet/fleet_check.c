@@ -9,6 +9,7 @@
 #include "supervisor/fleet/fleet_artifact.h"
 #include "supervisor/fleet/fleet_schema.h"
 #include "supervisor/fleet/secret.h"
+#include "supervisor/fleet/window.h"
 
 #define NOFILE_MAX (1u << 30)
 
@@ -64,7 +65,8 @@ static bool check_numbers(struct yaml_text *yaml, const char *group,
 	uint64_t value;
 
 	for (; number->key; number++) {
-		(void)snprintf(path, sizeof(path), "%s.%s", group, number->key);
+		(void)snprintf(path, sizeof(path), "%s%s%s", group,
+			group[0] ? "." : "", number->key);
 		if (!yaml_text_number(yaml, path, number->least, number->most,
 			    &value, err))
 			return false;
@@ -78,6 +80,7 @@ bool fleet_check_text(
 	struct text_check check = {yaml, has_secrets_checked};
 
 	return yaml_text_each(yaml, check_scalar, &check, err) &&
+	       check_numbers(yaml, "", fleet_numbers, err) &&
 	       check_numbers(yaml, "limits", fleet_limits, err) &&
 	       check_numbers(yaml, "timeouts", fleet_timeouts, err) &&
 	       check_numbers(yaml, "artifact", fleet_fetch, err);
@@ -267,6 +270,32 @@ static bool check_pair(const struct fleet *fleet, unsigned a, unsigned b,
 	return true;
 }
 
+static bool check_window(const struct fleet_window *window,
+	struct yaml_text *yaml, struct err *err)
+{
+	char path[YAML_PATH_MAX];
+	unsigned i;
+	int minute, day;
+
+	if (!window_minute(window->from, &minute))
+		return yaml_text_refuse(yaml, err, "window.from",
+			"must be a time such as \"22:00\"");
+	if (!window_minute(window->until, &minute))
+		return yaml_text_refuse(yaml, err, "window.until",
+			"must be a time such as \"04:00\"");
+	if (!strcmp(window->from, window->until))
+		return yaml_text_refuse(yaml, err, "window.until",
+			"must not be the same as from");
+	for (i = 0; i < window->days.count; i++) {
+		(void)snprintf(path, sizeof(path), "window.days[%u]", i);
+		if (!window_day(window->days.item[i], &day))
+			return yaml_text_refuse(yaml, err, path,
+				"must be one of mon, tue, wed, thu, fri, sat, "
+				"sun");
+	}
+	return true;
+}
+
 bool fleet_check(
 	const struct fleet *fleet, struct yaml_text *yaml, struct err *err)
 {
@@ -287,6 +316,8 @@ bool fleet_check(
 		!check_root(yaml, "state_dir", fleet->state_dir, err))
 		return false;
 	if (fleet->link && !check_link(fleet, yaml, "link", fleet->link, err))
+		return false;
+	if (fleet->window && !check_window(fleet->window, yaml, err))
 		return false;
 	for (i = 0; i < fleet->instance_count; i++) {
 		if (!check_instance(fleet, i, yaml, err))

@@ -43,11 +43,9 @@ static void put_strings(
 	put(object, key, array);
 }
 
-static json_t *numbers_to_json(
-	const struct fleet *fleet, const struct fleet_number *number)
+static void put_numbers(json_t *json, const struct fleet *fleet,
+	const struct fleet_number *number)
 {
-	json_t *json = json_object();
-
 	for (; number->key; number++) {
 		uint32_t value;
 
@@ -55,6 +53,25 @@ static json_t *numbers_to_json(
 			sizeof(value));
 		put(json, number->key, json_integer(value));
 	}
+}
+
+static json_t *numbers_to_json(
+	const struct fleet *fleet, const struct fleet_number *number)
+{
+	json_t *json = json_object();
+
+	put_numbers(json, fleet, number);
+	return json;
+}
+
+static json_t *window_to_json(const struct fleet_window *window)
+{
+	json_t *json = json_object();
+
+	put_string(json, "from", window->from);
+	put_string(json, "until", window->until);
+	if (window->days.count)
+		put_strings(json, "days", &window->days);
 	return json;
 }
 
@@ -113,6 +130,9 @@ json_t *fleet_to_json(const struct fleet *fleet)
 	put_string(json, "pause", fleet_pause_word(fleet->pause));
 	put_string(json, "lane_complete",
 		fleet_complete_word(fleet->lane_complete));
+	put_numbers(json, fleet, fleet_numbers);
+	if (fleet->window)
+		put(json, "window", window_to_json(fleet->window));
 	put(json, "limits", numbers_to_json(fleet, fleet_limits));
 	put(json, "timeouts", numbers_to_json(fleet, fleet_timeouts));
 	for (i = 0; i < fleet->instance_count; i++) {

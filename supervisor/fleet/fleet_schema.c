@@ -32,6 +32,12 @@ static const cyaml_strval_t signed_words[] = {
 #define LIMIT(key, member, standard, least, most) \
 	{key, offsetof(struct fleet, member), standard, least, most}
 
+const struct fleet_number fleet_numbers[] = {
+	LIMIT("oplog_window", oplog_window, 0, 0, 366u * 86400),
+	LIMIT("turn_back_at", turn_back_at, 50, 1, 100),
+	{0},
+};
+
 const struct fleet_number fleet_limits[] = {
 	LIMIT("lanes", lanes_at_once, 4, 1, FLEET_INSTANCES_MAX),
 	LIMIT("keep_versions", keep_versions, 2, 1, 1000),
@@ -145,6 +151,18 @@ static const cyaml_schema_field_t limit_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_value_t day = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 3, 3),
+};
+
+static const cyaml_schema_field_t window_fields[] = {
+	NAME_FIELD("from", NEEDED, struct fleet_window, from),
+	NAME_FIELD("until", NEEDED, struct fleet_window, until),
+	CYAML_FIELD_SEQUENCE_COUNT("days", CYAML_FLAG_POINTER | OPTIONAL,
+		struct fleet_window, days.item, days.count, &day, 1, 7),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t timeout_fields[] = {
 	SECONDS_FIELD(pause),
 	SECONDS_FIELD(stop),
@@ -178,6 +196,10 @@ static const cyaml_schema_field_t fleet_fields[] = {
 		CYAML_ARRAY_LEN(pause_words)),
 	CYAML_FIELD_ENUM("lane_complete", WORD, struct fleet, lane_complete,
 		complete_words, CYAML_ARRAY_LEN(complete_words)),
+	CYAML_FIELD_UINT("oplog_window", OPTIONAL, struct fleet, oplog_window),
+	CYAML_FIELD_UINT("turn_back_at", OPTIONAL, struct fleet, turn_back_at),
+	CYAML_FIELD_MAPPING_PTR("window", OPTIONAL, struct fleet, window,
+		window_fields),
 	{
 		.key = "limits",
 		.data_offset = 0,

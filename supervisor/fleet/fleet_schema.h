@@ -16,7 +16,7 @@
 #define FLEET_ARGUMENTS_MAX 256u
 #define FLEET_TIMEOUT_MAX 604800u /* a week: more is a slip of the pen */
 
-struct fleet_number { /* one number of limits or timeouts */
+struct fleet_number { /* one number at the top, of limits or of timeouts */
 	const char *key;
 	size_t offset; /* of a uint32_t in struct fleet */
 	uint32_t standard, least, most;
@@ -24,6 +24,7 @@ struct fleet_number { /* one number of limits or timeouts */
 
 extern const cyaml_schema_value_t fleet_schema;
 /* Ended by key NULL. */
+extern const struct fleet_number fleet_numbers[]; /* at the top */
 extern const struct fleet_number fleet_limits[];
 extern const struct fleet_number fleet_timeouts[];
 extern const struct fleet_number fleet_fetch[]; /* of artifact */

@@ -5,6 +5,7 @@
 
 #include "state/cleanup.h"
 #include "sync_client/metadata.h"
+#include "sync_client/oplog.h"
 
 typedef bool cluster_fn(struct cluster *cluster, const json_t *ask,
 	json_t **ret_result, struct err *err);
@@ -51,6 +52,14 @@ static bool do_privileges(struct cluster *cluster, const json_t *ask,
 {
 	(void)ask;
 	return cluster_privileges(cluster, ret_result, err);
+}
+
+static bool do_oplog(struct cluster *cluster, const json_t *ask,
+	json_t **ret_result, struct err *err)
+{
+	return oplog_read(cluster,
+		json_string_value(json_object_get(ask, "uri")), ret_result,
+		err);
 }
 
 static bool do_summary(struct cluster *cluster, const json_t *ask,
@@ -116,6 +125,11 @@ static bool op_privileges(
 	return with_cluster(ask, do_privileges, ret_result, err);
 }
 
+static bool op_oplog(const json_t *ask, json_t **ret_result, struct err *err)
+{
+	return with_cluster(ask, do_oplog, ret_result, err);
+}
+
 static bool op_summary(const json_t *ask, json_t **ret_result, struct err *err)
 {
 	return with_cluster(ask, do_summary, ret_result, err);
@@ -153,6 +167,7 @@ const struct helper_op helper_ops[] = {
 	{"identify", op_identify},
 	{"shards", op_shards},
 	{"privileges", op_privileges},
+	{"oplog", op_oplog},
 	{"summary", op_summary},
 	{"digest", op_digest},
 	{"save", op_save},

@@ -61,6 +61,13 @@ void check_coordinator(struct survey *survey, unsigned index);
 void check_link(struct survey *survey, unsigned index);
 void check_pause(struct survey *survey);
 
+/* check_source.c: how long a lane may stand still. */
+void check_margin(struct survey *survey, unsigned index);
+void check_save(struct survey *survey, unsigned index);
+
+/* check_time.c: when it has to be over. */
+void check_time(struct survey *survey);
+
 /* check_version.c: from which version to which. */
 void check_table(struct survey *survey);
 void check_versions(struct survey *survey, unsigned index);

@@ -122,6 +122,7 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 	const struct fleet *fleet = survey->fleet;
 	const struct seen_lane *lane = &survey->lane[index];
 	json_t *stages = json_array(), *claims = processes(survey, index, NULL);
+	json_t *planned;
 
 	(void)json_array_append_new(
 		claims, json_sprintf("link:%s", lane->name));
@@ -152,9 +153,16 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 		add_stage(stages, fleet, "settle", one("lane", lane->name)),
 		fleet->version);
 	add_stage(stages, fleet, "release", one("lane", lane->name));
-	return json_pack("{s:s, s:s, s:b, s:s, s:o*, s:o}", "name", lane->name,
-		"identity", lane->identity, "proved", (int)lane->proved, "from",
-		lane->from, "compat", pair(survey, lane), "stages", stages);
+	planned = json_pack("{s:s, s:s, s:b, s:s, s:o*, s:o}", "name",
+		lane->name, "identity", lane->identity, "proved",
+		(int)lane->proved, "from", lane->from, "compat",
+		pair(survey, lane), "stages", stages);
+	if (lane->margin.how)
+		(void)json_object_set_new(planned, "margin",
+			json_pack("{s:s, s:I, s:I}", "how", lane->margin.how,
+				"s", (json_int_t)lane->margin.s, "resume_s",
+				(json_int_t)lane->margin.resume_s));
+	return planned;
 }
 
 static json_t *process_target(
@@ -235,9 +243,12 @@ static json_t *forward(const struct survey *survey)
 		if (!is_there(survey, i))
 			(void)json_array_append_new(
 				lanes, forward_lane(survey, i));
-	return json_pack("{s:s, s:{s:s}, s:o, s:{s:s, s:s, s:I, s:s*, s:s*}, "
-			 "s:o, s:o}",
-		"procedure", "mongosync", "goal", "version",
+	return json_pack("{s:s, s:{s:I, s:I, s:I}, s:{s:s}, s:o, "
+			 "s:{s:s, s:s, s:I, s:s*, s:s*}, s:o, s:o}",
+		"procedure", "mongosync", "time", "finish_by",
+		(json_int_t)survey->finish_by_ms, "run_s",
+		(json_int_t)survey->expected.run_s, "still_s",
+		(json_int_t)survey->expected.still_s, "goal", "version",
 		survey->fleet->version, "fleet", fleet_to_json(survey->fleet),
 		"artifact", "sha256", survey->artifact.sha256, "binary_sha256",
 		survey->artifact.binary_sha256, "bytes",
@@ -433,8 +444,50 @@ static bool proof(const struct run_lane *lane, struct procedure_proof *ret)
 	return true;
 }
 
+/* From which step on this process does not sync, because of us; or NULL. */
+static const struct run_step *still_since(
+	const struct run_lane *lane, const char *name)
+{
+	const struct run_step *paused =
+		run_lane_down(lane, "pause", "resume", name);
+
+	return paused ? paused : run_lane_down(lane, "stop", "start", name);
+}
+
+/* Every change on the source has to stay in its oplog meanwhile. */
+static bool stands_still(
+	const struct run_lane *lane, struct procedure_clock *ret)
+{
+	const struct run_stage *all = run_course_stage(&lane->forward, "stop");
+	const struct run_stage *save = run_course_stage(&lane->forward, "save");
+
+	*ret = (struct procedure_clock){0};
+	if (!all || !save)
+		return false;
+	for (unsigned i = 0; i < all->step_count; i++) {
+		const char *name = all->step[i].target;
+		const struct run_step *since = still_since(lane, name);
+
+		if (!since)
+			continue;
+		if (!ret->stood)
+			ret->stood = json_object();
+		(void)json_object_set_new(ret->stood, name,
+			json_integer((json_int_t)since->first_intent_at));
+		if (!ret->since ||
+			since->first_intent_at < ret->since->first_intent_at)
+			ret->since = since;
+	}
+	ret->look = (struct procedure_proof){
+		.kind = "margin",
+		.stage = "save",
+		.target = save->step[0].target,
+	};
+	return ret->since != NULL;
+}
+
 static const struct procedure procedures[] = {
-	{"mongosync", forward, back, leave, proof},
+	{"mongosync", forward, back, leave, proof, stands_still},
 };
 
 const struct procedure *procedure_find(const char *name)

@@ -43,6 +43,10 @@ const struct check checks[] = {
 	{"coordinator", "is it one migration"},
 	{"way-back", "is the version that runs kept"},
 	{"pause", "may the metadata be put back"},
+	{"pause", "is there a way back"},
+	{"margin", "how long may the sync stand still"},
+	{"save", "how long will saving the metadata take"},
+	{"time", "will it be over in time"},
 	{"room", "is there room for what will be written"},
 	{0},
 };
@@ -149,9 +153,12 @@ bool preflight(struct survey *survey, struct err *err)
 		check_versions(survey, i);
 		check_privileges(survey, i);
 		check_link(survey, i);
+		check_margin(survey, i);
+		check_save(survey, i);
 	}
 	check_syncs(survey);
 	check_pause(survey);
+	check_time(survey);
 	room_check(survey);
 	return true;
 }

@@ -19,6 +19,12 @@ struct procedure_proof {
 	const char *target;
 };
 
+struct procedure_clock { /* of a lane that stands still */
+	struct procedure_proof look; /* what tells the margin */
+	const struct run_step *since; /* what it began with */
+	json_t *stood; /* {process: wall clock ms}, each one's; the caller's */
+};
+
 struct procedure {
 	const char *name;
 	/* The whole plan, frozen in record 0 of the journal. */
@@ -32,6 +38,9 @@ struct procedure {
 	/* What must be seen before the lane may turn without restore; false:
 	 * it may turn at once. */
 	bool (*proof)(const struct run_lane *lane, struct procedure_proof *ret);
+	/* True while something of the lane stands still that would lose its
+	 * place if it did so for too long. */
+	bool (*clock)(const struct run_lane *lane, struct procedure_clock *ret);
 };
 
 const struct procedure *procedure_find(const char *name); /* NULL: unknown */

@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,6 +109,11 @@ static void cluster_answered(
 			cluster->privileges_err[side] = *err;
 		else
 			take_json(&cluster->privileges[side], result);
+	} else if (strcmp(ask->op, "oplog") == 0) {
+		if (err)
+			cluster->oplog_err = *err;
+		else
+			take_json(&cluster->oplog, result);
 	} else {
 		if (err)
 			cluster->shards_err = *err;
@@ -172,6 +177,7 @@ static void find_clusters(struct looking *looking)
 			looking, cluster, source_privileges, cluster->source);
 		ask_cluster(looking, cluster, destination_privileges,
 			cluster->destination);
+		ask_cluster(looking, cluster, "oplog", cluster->source);
 	}
 }
 
@@ -530,8 +536,13 @@ bool survey_take(const struct fleet *fleet,
 	const struct survey_options *options, struct survey *ret_survey,
 	struct err *err)
 {
-	struct survey survey = {.fleet = fleet, .options = *options};
+	struct survey survey = {
+		.fleet = fleet,
+		.options = *options,
+		.now_ms = sys_wall_ms(),
+	};
 	struct looking looking = {.survey = &survey};
+	struct earlier earlier;
 	bool ok = load_instances(&survey, err) && look_at_all(&looking, err);
 
 	helpers_free(looking.helpers);
@@ -545,6 +556,8 @@ bool survey_take(const struct fleet *fleet,
 			fleet->install_root, &survey.claims_err);
 		versions_from_links(&survey);
 		room_look(&survey);
+		earlier_read(fleet, &earlier);
+		survey.expected = earlier_expect(&earlier);
 		if (look_at_table(&survey, err) && preflight(&survey, err)) {
 			*ret_survey = survey;
 			return true;
@@ -565,6 +578,7 @@ void survey_done(struct survey *survey)
 		json_decref(survey->cluster[i].shards);
 		json_decref(survey->cluster[i].privileges[0]);
 		json_decref(survey->cluster[i].privileges[1]);
+		json_decref(survey->cluster[i].oplog);
 	}
 	for (unsigned i = 0; i < survey->lane_count; i++)
 		free(survey->lane[i].link_path);

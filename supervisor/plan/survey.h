@@ -16,6 +16,8 @@
 #include "supervisor/install/artifact.h"
 #include "supervisor/install/claim.h"
 #include "supervisor/install/link.h"
+#include "supervisor/plan/earlier.h"
+#include "supervisor/plan/margin.h"
 #include "supervisor/process/process.h"
 #include "sync_client/compat.h"
 #include "sync_client/sync_api.h"
@@ -54,6 +56,8 @@ struct seen_cluster { /* a destination, and the source of the same instances */
 	bool sharded;
 	json_t *shards; /* of the source: ids */
 	struct err shards_err;
+	json_t *oplog; /* of the source, as the helper tells it; or NULL */
+	struct err oplog_err;
 };
 
 struct seen_place { /* a file system that the run writes to */
@@ -82,6 +86,7 @@ struct seen_lane {
 	uint64_t adopted_bytes; /* of the executable, if it is to be kept */
 	unsigned first; /* index of its first instance */
 	unsigned count; /* of instances */
+	struct margin margin; /* by check_margin() */
 };
 
 struct seen_source { /* where the new version comes from */
@@ -117,6 +122,9 @@ struct survey_options { /* what a person said on the command line */
 struct survey {
 	const struct fleet *fleet;
 	struct survey_options options;
+	int64_t now_ms; /* wall clock, when it was taken */
+	struct expected expected; /* how long it will take */
+	int64_t finish_by_ms; /* by check_time(); 0: whenever */
 	struct seen_instance *instance;
 	unsigned instance_count;
 	struct seen_cluster *cluster;

@@ -74,7 +74,8 @@ static void say_event(const struct live *live, const struct run_state *state,
 {
 	const char *kind = text_of(json, "kind");
 
-	if (strcmp(kind, "note") == 0 && !text_of(json, "target")[0])
+	if (strcmp(kind, "note") == 0 && !text_of(json, "target")[0] &&
+		!text_of(json, "lane")[0])
 		return;
 	say_time(live, json_integer_value(json_object_get(json, "at")));
 	if (text_of(json, "step")[0] && strcmp(kind, "halt") != 0)
@@ -98,6 +99,9 @@ static void say_event(const struct live *live, const struct run_state *state,
 	else if (strcmp(kind, "reopen") == 0)
 		(void)fprintf(
 			live->out, ": no longer so: %s", text_of(json, "why"));
+	else if (strcmp(kind, "clock") == 0 ||
+		 (strcmp(kind, "note") == 0 && !text_of(json, "target")[0]))
+		(void)fprintf(live->out, "%s", text_of(json, "text"));
 	else if (strcmp(kind, "note") == 0)
 		(void)fprintf(
 			live->out, ": waiting: %s", text_of(json, "text"));
@@ -150,6 +154,27 @@ static void draw_line(struct live *live, const struct report_process *process,
 	(void)fprintf(live->out, "\r\033[K%.*s\n", (int)columns - 1, line);
 }
 
+/* Returns the number of lines: a lane that stands still has one. */
+static unsigned draw_clocks(struct live *live, const struct run_state *state,
+	int64_t now, unsigned columns, unsigned most)
+{
+	char line[400], clock[200];
+	unsigned drawn = 0;
+
+	for (unsigned i = 0; i < state->lane_count && drawn < most; i++) {
+		const struct run_lane *lane = &state->lane[i];
+
+		if (!report_clock(&lane->clock, now, clock, sizeof(clock))[0])
+			continue;
+		(void)snprintf(line, sizeof(line), "lane %.64s stands still %s",
+			lane->name, clock);
+		(void)fprintf(
+			live->out, "\r\033[K%.*s\n", (int)columns - 1, line);
+		drawn++;
+	}
+	return drawn;
+}
+
 /* With more processes than lines, those that are not done come first. */
 static void draw(struct live *live, const struct run_state *state)
 {
@@ -163,6 +188,8 @@ static void draw(struct live *live, const struct run_state *state)
 	if (size.ws_row < 4 || size.ws_col < 20)
 		size = (struct winsize){.ws_row = 24, .ws_col = 80};
 	most = size.ws_row - 2u;
+	for (unsigned i = 0; i < state->lane_count; i++)
+		most -= state->lane[i].clock.runs && most > 2 ? 1 : 0;
 	if (live->drawn)
 		(void)fprintf(live->out, "\033[%uA", live->drawn);
 	for (unsigned i = 0; i < count; i++) {
@@ -177,6 +204,8 @@ static void draw(struct live *live, const struct run_state *state)
 		(void)fprintf(live->out, "\r\033[K... and %u more\n", left);
 		drawn++;
 	}
+	drawn += draw_clocks(
+		live, state, now, size.ws_col, size.ws_row - 2u - drawn);
 	(void)fprintf(live->out, "\033[J");
 	(void)fflush(live->out);
 	live->drawn = drawn;

@@ -28,9 +28,14 @@ unsigned report_processes(const struct run_state *state, int64_t now,
 
 /* Per process: versions, how long paused and stopped, state now. */
 void report_table(const struct run_state *state, int64_t now, FILE *out);
-/* One sentence per lane: where it is; and why it stopped. */
-void report_lanes(const struct run_state *state, FILE *out);
-/* "shard0 is paused; shard1 is stopped": empty if nobody is down. */
+/* One sentence per lane: where it is, how long it may stand still, and why it
+ * stopped. */
+void report_lanes(const struct run_state *state, int64_t now, FILE *out);
+/* How long a lane stands still and may: "for 12 s, 3 min left"; "" if it does
+ * not.  now is wall clock ms. */
+const char *report_clock(
+	const struct run_clock *clock, int64_t now, char *buf, size_t size);
+/* "shard0 is paused; shard1 is stopped", and how much time is left. */
 void report_present(const struct run_state *state, FILE *out);
 json_t *report_json(const struct run_state *state, int64_t now);
 /* The plan, stage by stage. */

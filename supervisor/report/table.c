@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "state/sys.h"
+#include "supervisor/plan/margin.h"
 #include "supervisor/report/report.h"
 
 static const char *duration(char *buf, size_t size, int64_t ms, bool still)
@@ -90,15 +92,68 @@ static void print_log(const json_t *log, FILE *out)
 				json_string_value(line));
 }
 
-void report_lanes(const struct run_state *state, FILE *out)
+/* A view is shown on the supervisor's host, perhaps in its boot. */
+static int64_t stood_ms(const struct run_clock *clock, int64_t now)
 {
-	char when[40];
+	bool same = strcmp(clock->boot, sys_boot_id()) == 0;
+
+	return run_clock_stood_ms(
+		clock, now, same ? sys_boottime_ms() : clock->up, clock->boot);
+}
+
+const char *report_clock(
+	const struct run_clock *clock, int64_t now, char *buf, size_t size)
+{
+	char still[32], left[32];
+	int64_t stood, left_ms;
+
+	buf[0] = '\0';
+	if (!clock->runs)
+		return buf;
+	stood = stood_ms(clock, now);
+	left_ms = run_clock_left_ms(clock, stood);
+	margin_duration(still, sizeof(still), stood / 1000);
+	if (left_ms < 0)
+		(void)snprintf(buf, size, "for %s", still);
+	else
+		(void)snprintf(buf, size, "for %s, %s left (%s)%s", still,
+			margin_duration(left, sizeof(left), left_ms / 1000),
+			margin_how_text(clock->how),
+			clock->loud >= 3   ? ": HURRY"
+			: clock->loud >= 1 ? ": time runs out"
+					   : "");
+	return buf;
+}
+
+static json_t *clock_json(const struct run_clock *clock, int64_t now)
+{
+	int64_t stood;
+
+	if (!clock->runs)
+		return json_null();
+	stood = stood_ms(clock, now);
+	return json_pack("{s:I, s:I, s:I, s:i, s:s, s:i}", "since",
+		(json_int_t)clock->since, "stood_ms", (json_int_t)stood,
+		"left_ms", (json_int_t)run_clock_left_ms(clock, stood),
+		"used_percent", (int)run_clock_used(clock, stood), "how",
+		clock->how, "loud", (int)clock->loud);
+}
+
+void report_lanes(const struct run_state *state, int64_t now, FILE *out)
+{
+	char when[40], clock[200];
+	int64_t finish_by = json_integer_value(json_object_get(
+		json_object_get(state->plan, "time"), "finish_by"));
 
 	(void)fprintf(out, "run %s, started %s", state->run,
 		clock_text(when, sizeof(when), state->started_at));
 	if (state->resumed)
 		(void)fprintf(out, ", taken up again %u time%s", state->resumed,
 			state->resumed == 1 ? "" : "s");
+	if (finish_by && state->outcome == RUN_UNFINISHED)
+		(void)fprintf(out, ", to be over by %s%s",
+			clock_text(when, sizeof(when), finish_by),
+			now > finish_by ? ": it is LATE" : "");
 	(void)fprintf(out, "\n");
 	for (unsigned i = 0; i < state->lane_count; i++) {
 		struct run_lane *lane = &state->lane[i];
@@ -113,6 +168,8 @@ void report_lanes(const struct run_state *state, FILE *out)
 				stage_now(lane));
 		if (lane->turned && lane->turn_why)
 			(void)fprintf(out, " (%s)", lane->turn_why);
+		if (report_clock(&lane->clock, now, clock, sizeof(clock))[0])
+			(void)fprintf(out, "\n  stands still %s", clock);
 		if (lane->outcome == RUN_UNFINISHED && lane->halt_why)
 			(void)fprintf(out, "\n  stopped: %s", lane->halt_why);
 		print_log(log_of(lane), out);
@@ -125,6 +182,7 @@ void report_present(const struct run_state *state, FILE *out)
 	struct report_process *list;
 	unsigned count = report_processes(state, state->last_at, &list);
 	const char *comma = "";
+	char clock[200];
 
 	for (unsigned i = 0; i < count; i++) {
 		bool paused = list[i].still_paused &&
@@ -135,6 +193,14 @@ void report_present(const struct run_state *state, FILE *out)
 		(void)fprintf(out, "%s%s is %s", comma, list[i].name,
 			list[i].still_stopped ? "stopped" : "paused");
 		comma = "; ";
+	}
+	for (unsigned i = 0; comma[0] && i < state->lane_count; i++) {
+		const struct run_lane *lane = &state->lane[i];
+
+		if (report_clock(&lane->clock, state->last_at, clock,
+			    sizeof(clock))[0])
+			(void)fprintf(out, "; lane %s stands still %s",
+				lane->name, clock);
 	}
 	if (comma[0])
 		(void)fprintf(out, ".\n");
@@ -172,13 +238,14 @@ json_t *report_json(const struct run_state *state, int64_t now)
 				(int)lane->turned, "stage", stage_now(lane),
 				"exit", lane->halt_code, "why", lane->halt_why,
 				"turned_why", lane->turn_why, "decide",
-				lane->halt_decide, "log", log_json(lane)));
+				lane->halt_decide, "log", log_json(lane),
+				"clock", clock_json(&lane->clock, now)));
 	}
 	free(list);
-	return json_pack("{s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:o, s:o}",
-		"schema", 1, "run", state->run, "outcome",
-		run_outcome_name(state->outcome), "started_at",
-		(json_int_t)state->started_at, "last_at",
+	return json_pack("{s:i, s:O?, s:s, s:s, s:I, s:I, s:i, s:i, s:o, s:o}",
+		"schema", 1, "time", json_object_get(state->plan, "time"),
+		"run", state->run, "outcome", run_outcome_name(state->outcome),
+		"started_at", (json_int_t)state->started_at, "last_at",
 		(json_int_t)state->last_at, "exit", state->exit_code, "resumed",
 		(int)state->resumed, "lanes", lanes, "processes", processes);
 }

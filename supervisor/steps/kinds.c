@@ -3,7 +3,7 @@
  *
  * deliver to unadopt change files, pause and resume talk to the sync's API,
  * save and put-back to the destination; the rest only looks (preflight,
- * verify, watch, prove) or keeps the books (claim, release).
+ * verify, watch, prove, margin) or keeps the books (claim, release).
  */
 #include <string.h>
 
@@ -29,6 +29,7 @@ static const struct step_kind kinds[] = {
 { "settle",    "settling %s",                  see_settled,    NULL,         do_settle,   AGAIN_SAFE,  3,    0,   300 },
 { "release",   "releasing %s",                 see_released,   NULL,         do_release,  AGAIN_SAFE,  3,    0,   30 },
 { "prove",     "proving that %s is unchanged", see_unchanged,  NULL,         NULL,        AGAIN_SAFE,  1,    0,   300 },
+{ "margin",    "reading the margin of %s",     see_margin,     NULL,         NULL,        AGAIN_SAFE,  1,    0,   60 },
 { "put-back",  "putting back %s",              see_put_back,   can_put_back, do_put_back, AGAIN_SAFE,  2,    0,   900 },
 { "restore",   "switching %s back",            see_linked,     can_touch,    do_link,     AGAIN_SAFE,  3,    0,   30 },
 { "unadopt",   "giving back %s",               see_unadopted,  can_touch,    do_unadopt,  AGAIN_SAFE,  3,    0,   600 },

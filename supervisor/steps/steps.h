@@ -23,6 +23,9 @@ step_fn see_claimed, do_claim, see_released, do_release, can_touch;
 step_fn see_saved, can_save, do_save, see_verified, see_unchanged;
 step_fn see_put_back, can_put_back, do_put_back;
 
+/* margin.c: beside the steps, while the lane stands still */
+step_fn see_margin;
+
 /* claims.c: true if the step's instance or link is still ours; answers the
  * guard otherwise. */
 bool claimed(struct step_run *run);

@@ -10,7 +10,7 @@ asked() {
 	syncup run "$W/fleet.yaml"
 	expect_code 7 "a question"
 	said '^syncup: lane test: save metadata:test: '
-	said '^shard0 is stopped\.$'
+	said '^shard0 is stopped; lane test stands still for [0-9]+ s, .* left \(oplog_window'
 	said "^Type: syncup run --answer save@metadata:test=again $W/fleet.yaml   \(or =done, if you made it so; or =stop\)$"
 	expect_views unfinished
 	jq -e '.lanes[0] | .exit == 7 and .decide == "save@metadata:test"' <("$SYNCUP" status --json "$W/fleet.yaml") >/dev/null ||

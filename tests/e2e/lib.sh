@@ -190,6 +190,7 @@ fleet() {
 		printf 'compat: %s/compat-lies.json\n' "$here"
 		[ -n "${LINK-$W/bin/mongosync}" ] && printf 'link: %s\n' "${LINK-$W/bin/mongosync}"
 		printf 'on_failure: %s\n' "${ON_FAILURE:-rollback}"
+		[ -z "${OPLOG_WINDOW-86400}" ] || printf 'oplog_window: %s\n' "${OPLOG_WINDOW-86400}"
 		printf 'timeouts: {pause: 20, stop: 20, start: 30, resume: 20, movement: 10, idle: 3, pause_quiet: 1, start_quiet: 1, resume_quiet: 1}\n'
 		printf '%s\n' "$@"
 		printf 'instances:\n'

@@ -115,6 +115,14 @@ static void check_same(const struct fleet *a, const struct fleet *b)
 	FUZZ_CHECK(is_same(a->link, b->link));
 	FUZZ_CHECK(a->on_failure == b->on_failure && a->pause == b->pause);
 	FUZZ_CHECK(a->lane_complete == b->lane_complete);
+	FUZZ_CHECK(a->oplog_window == b->oplog_window);
+	FUZZ_CHECK(a->turn_back_at == b->turn_back_at);
+	FUZZ_CHECK(!a->window == !b->window);
+	if (a->window) {
+		FUZZ_CHECK(is_same(a->window->from, b->window->from));
+		FUZZ_CHECK(is_same(a->window->until, b->window->until));
+		check_same_list(&a->window->days, &b->window->days);
+	}
 	FUZZ_CHECK(a->lanes_at_once == b->lanes_at_once);
 	FUZZ_CHECK(a->keep_versions == b->keep_versions);
 	FUZZ_CHECK(a->keep_metadata_days == b->keep_metadata_days);

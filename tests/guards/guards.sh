@@ -150,3 +150,11 @@ came_back() {
 	expect_whole
 	tally "turned-back $1"
 }
+
+# oplog SECONDS: the light source's oplog begins so many seconds ago
+oplog() {
+	local now
+	now=$(date +%s)
+	printf '{"first": "%s.1", "last": "%s.1"}\n' $((now - $1)) "$now" >"$W/source/oplog.new"
+	mv "$W/source/oplog.new" "$W/source/oplog.json"
+}

@@ -429,6 +429,7 @@ static bool write_fleet(struct world *world, struct err *err)
 		"install_root: %s/root\nstate_dir: %s/state\n"
 		"compat: " SOURCE_TOP "/tests/e2e/compat-lies.json\n"
 		"link: %s/bin/mongosync\non_failure: %s\n"
+		"oplog_window: 86400\n"
 		"timeouts: {pause: 20, stop: 4, start: 30, resume: 20,"
 		" movement: 1, idle: 3, pause_quiet: 1, start_quiet: 1,"
 		" resume_quiet: 1}\ninstances:\n%s",

@@ -18,10 +18,10 @@
 /* The fleet file as JSON, for a test to change before it is read. */
 static inline json_t *made_up_fleet(unsigned count)
 {
-	json_t *fleet = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s, s:[]}", "name",
-		"shop", "version", MADE_UP_TO, "artifact", "file",
+	json_t *fleet = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s, s:i, s:[]}",
+		"name", "shop", "version", MADE_UP_TO, "artifact", "file",
 		"/srv/mongosync.tgz", "sha256", MADE_UP_SHA, "install_root",
-		"/opt/mongosync", "instances");
+		"/opt/mongosync", "oplog_window", 86400, "instances");
 	json_t *list = json_object_get(fleet, "instances");
 
 	assert_non_null(fleet);
@@ -120,7 +120,14 @@ static inline void made_up_survey(struct survey *survey, json_t *fleet)
 	if (!fleet_from_json(fleet, &read, &err))
 		fail_msg("%s", err.msg);
 	json_decref(fleet);
-	*survey = (struct survey){.fleet = read};
+	*survey = (struct survey){
+		.fleet = read,
+		.now_ms = 10000, /* 3 s after "7.1" */
+		.expected = {.runs = 3,
+			.run_s = 240,
+			.still_s = 150,
+			.bytes_per_s = 10 << 20},
+	};
 	survey->instance_count = read->instance_count;
 	survey->instance =
 		calloc(read->instance_count + 1, sizeof(*survey->instance));
@@ -150,11 +157,11 @@ static inline void made_up_survey(struct survey *survey, json_t *fleet)
 	cluster = made_up_cluster(survey, 0, "cluster:aa");
 	cluster->sharded = survey->instance_count > 1;
 	cluster->shards = shards;
-	cluster->summary = json_pack("{s:b, s:[s], s:s, s:i, s:b, s:o}",
+	cluster->summary = json_pack("{s:b, s:[s], s:s, s:i, s:b, s:i, s:o}",
 		"found", 1, "generations",
 		"mongosync_reserved_for_internal_use", "database",
 		"mongosync_reserved_for_internal_use", "metadata_version", 10,
-		"recognised", 1, "instances", instances);
+		"recognised", 1, "bytes", 4096, "instances", instances);
 	(void)snprintf(survey->artifact.version,
 		sizeof(survey->artifact.version), MADE_UP_TO);
 	(void)snprintf(survey->artifact.sha256, sizeof(survey->artifact.sha256),

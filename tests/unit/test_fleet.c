@@ -82,6 +82,9 @@ static void test_fleet_load_fills_in_defaults(void **state)
 	assert_int_equal(fleet->on_failure, FLEET_FAILURE_UNSET);
 	assert_int_equal(fleet->pause, FLEET_PAUSE_ALWAYS);
 	assert_int_equal(fleet->lane_complete, FLEET_COMPLETE_CHECKED);
+	assert_int_equal(fleet->oplog_window, 0);
+	assert_int_equal(fleet->turn_back_at, 50);
+	assert_null(fleet->window);
 	assert_int_equal(fleet->lanes_at_once, 4);
 	assert_int_equal(fleet->keep_versions, 2);
 	assert_int_equal(fleet->keep_metadata_days, 7);
@@ -125,6 +128,8 @@ static void test_fleet_load_takes_every_key(void **state)
 		"install_root: /opt/m/\nstate_dir: /srv/state\nlink: /opt/l\n"
 		"compat: /etc//mine.json\n"
 		"on_failure: restore\npause: never\nlane_complete: assumed\n"
+		"oplog_window: 86400\nturn_back_at: 30\n"
+		"window: {from: 22:00, until: \"04:00\", days: [sat, sun]}\n"
 		"limits: {lanes: 1, keep_versions: 3, keep_metadata_days: 0}\n"
 		"timeouts: {kill_after: 9, pause: 8}\n"
 		"instances:\n"
@@ -147,6 +152,12 @@ static void test_fleet_load_takes_every_key(void **state)
 	assert_int_equal(fleet->on_failure, FLEET_FAILURE_RESTORE);
 	assert_int_equal(fleet->pause, FLEET_PAUSE_NEVER);
 	assert_int_equal(fleet->lane_complete, FLEET_COMPLETE_ASSUMED);
+	assert_int_equal(fleet->oplog_window, 86400);
+	assert_int_equal(fleet->turn_back_at, 30);
+	assert_string_equal(fleet->window->from, "22:00");
+	assert_string_equal(fleet->window->until, "04:00");
+	assert_int_equal(fleet->window->days.count, 2);
+	assert_string_equal(fleet->window->days.item[1], "sun");
 	assert_int_equal(fleet->lanes_at_once, 1);
 	assert_int_equal(fleet->keep_versions, 3);
 	assert_int_equal(fleet->keep_metadata_days, 0);
@@ -219,6 +230,19 @@ static void test_fleet_load_refuses(void **state)
 		{HEAD "timeouts: {stop: 0}\n" ONE, ":5: timeouts.stop must be"},
 		{HEAD "limits: {keep_versions: 0}\n" ONE,
 			":5: limits.keep_versions must be a whole number from"},
+		{HEAD "turn_back_at: 0\n" ONE,
+			":5: turn_back_at must be a whole number from 1"},
+		{HEAD "turn_back_at: 101\n" ONE, ":5: turn_back_at must be"},
+		{HEAD "oplog_window: 1d\n" ONE, ":5: oplog_window must be"},
+		{HEAD "window: {from: 22:00}\n" ONE, "until"},
+		{HEAD "window:\n  from: 22:00\n  until: 25:00\n" ONE,
+			":7: window.until must be a time such as"},
+		{HEAD "window: {from: 9pm, until: 04:00}\n" ONE,
+			":5: window.from must be a time such as"},
+		{HEAD "window: {from: 04:00, until: 04:00}\n" ONE,
+			":5: window.until must not be the same as from"},
+		{HEAD "window: {from: 04:00, until: 05:00, days: [Mon]}\n" ONE,
+			":5: window.days[0] must be one of mon, tue"},
 		{HEAD, "missing key \"instances\""},
 		{HEAD "link: &l /l\nstate_dir: *l\n" ONE,
 			"state_dir: aliases (*name) are not supported"},
@@ -383,6 +407,9 @@ static void test_fleet_from_json_round_trip(void **state)
 		HEAD ONE,
 		HEAD "on_failure: stop\npause: never\nlimits: {lanes: 9}\n"
 		     "timeouts: {api: 1, kill_after: 604800}\n" ONE,
+		HEAD "oplog_window: 3600\nturn_back_at: 99\n"
+		     "window: {from: 22:00, until: 04:00}\n" ONE,
+		HEAD "window: {from: 01:00, until: 02:00, days: [mon]}\n" ONE,
 		HEAD A
 		"  command:\n    start:\n    - sh\n    - -c\n"
 		"    - |\n      a \"b\" 'c' \\d # e: f\n\n      {g}, [h]\n"

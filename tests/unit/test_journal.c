@@ -19,8 +19,9 @@ static void test_journal_create_first_record(void **state)
 	assert_int_equal(
 		json_integer_value(json_object_get(record.json, "format")),
 		JOURNAL_FORMAT);
-	assert_int_equal(
-		json_array_size(json_object_get(record.json, "needs")), 0);
+	assert_string_equal(json_string_value(json_array_get(
+				    json_object_get(record.json, "needs"), 0)),
+		JOURNAL_NEEDS);
 	assert_string_equal(
 		json_string_value(json_object_get(record.json, "boot")),
 		sys_boot_id());

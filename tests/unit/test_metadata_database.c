@@ -145,9 +145,11 @@ static void test_summary_of_a_sync(void **state)
 		"[\"" OLD "\"],\"database\":\"" OLD
 		"\",\"metadata_version\":11,\"recognised\":true,"
 		"\"instances\":[{\"id\":\"shard0\",\"state\":\"RUNNING\","
-		"\"phase\":\"collection copy\",\"last_event\":null},"
+		"\"phase\":\"collection copy\",\"last_event\":null,"
+		"\"copy_started\":null},"
 		"{\"id\":\"shard1\",\"state\":\"PAUSED\",\"phase\":"
-		"\"change event application\",\"last_event\":\"1700000002.7\"}"
+		"\"change event application\",\"last_event\":\"1700000002.7\","
+		"\"copy_started\":null}"
 		"],\"partitions\":{\"total\":3,\"done\":1,\"in_progress\":1,"
 		"\"in_progress_bytes\":12},\"copied_bytes\":5000000012,"
 		"\"options\":{\"write_blocking\":null,\"natural_order\":"

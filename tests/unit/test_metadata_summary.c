@@ -26,7 +26,7 @@ static json_t *end(struct metadata_summary *summary, const char *main)
 	return json;
 }
 
-static const char *last_event(const char *document)
+static const char *moment(const char *document, const char *key)
 {
 	static char text[60];
 	struct metadata_summary summary = {0};
@@ -36,11 +36,33 @@ static const char *last_event(const char *document)
 	add(&summary, "resumeData", document);
 	json = end(&summary, "__mdb_internal_mongosync");
 	found = json_string_value(json_object_get(
-		json_array_get(json_object_get(json, "instances"), 0),
-		"last_event"));
+		json_array_get(json_object_get(json, "instances"), 0), key));
 	(void)snprintf(text, sizeof(text), "%s", found ? found : "none");
 	json_decref(json);
 	return text;
+}
+
+static const char *last_event(const char *document)
+{
+	return moment(document, "last_event");
+}
+
+static void test_metadata_summary_knows_when_the_copy_began(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		moment("{\"_id\":\"a\",\"phaseTransitions\":[{\"phase\":"
+		       "\"uninitialized\",\"ts\":{\"$timestamp\":{\"t\":5,"
+		       "\"i\":1}}},{\"phase\":\"collection copy\",\"ts\":"
+		       "{\"$timestamp\":{\"t\":9,\"i\":3}}},{\"phase\":"
+		       "\"initializing partitions\",\"ts\":{\"$timestamp\":"
+		       "{\"t\":8,\"i\":2}}},{\"phase\":7}]}",
+			"copy_started"),
+		"8.2");
+	assert_string_equal(moment("{\"_id\":\"a\",\"phaseTransitions\":[]}",
+				    "copy_started"),
+		"none");
+	assert_string_equal(moment("{\"_id\":\"a\"}", "copy_started"), "none");
 }
 
 static void test_metadata_summary_takes_the_earliest_event(void **state)
@@ -282,6 +304,8 @@ static void test_metadata_number_in_each_spelling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			test_metadata_summary_knows_when_the_copy_began),
 		cmocka_unit_test(
 			test_metadata_summary_takes_the_earliest_event),
 		cmocka_unit_test(

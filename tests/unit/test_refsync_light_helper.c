@@ -170,9 +170,11 @@ static void test_summary(void **state)
 	expect_member(result, "metadata_version", "12");
 	expect_member(result, "recognised", "true");
 	expect_member(result, "instances",
-		"[{\"id\":\"shard0\",\"last_event\":\"400.3\",\"phase\":"
+		"[{\"copy_started\":null,\"id\":\"shard0\",\"last_event\":"
+		"\"400.3\",\"phase\":"
 		"\"collection copy\",\"state\":\"PAUSED\"},"
-		"{\"id\":\"shard1\",\"last_event\":\"500.3\",\"phase\":"
+		"{\"copy_started\":null,\"id\":\"shard1\",\"last_event\":\"500."
+		"3\",\"phase\":"
 		"\"collection copy\",\"state\":\"PAUSED\"}]");
 	expect_member(result, "partitions",
 		"{\"done\":1,\"in_progress\":1,\"in_progress_bytes\":5,"

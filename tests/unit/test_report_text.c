@@ -36,7 +36,7 @@ static void assert_lanes(const struct world *world, const char *expected)
 {
 	struct text text;
 
-	report_lanes(&world->run.state, text_open(&text));
+	report_lanes(&world->run.state, 0, text_open(&text));
 	text_is(&text, expected);
 }
 
@@ -222,11 +222,13 @@ static void test_report_json_of_a_lane_that_waits_for_a_person(void **state)
 		"{\"name\":\"shop\",\"outcome\":\"unfinished\","
 		"\"turned\":false,\"stage\":\"stop\",\"exit\":7,"
 		"\"why\":\"nobody knows\",\"turned_why\":null,"
-		"\"decide\":\"stop@a\",\"log\":[]}");
+		"\"decide\":\"stop@a\",\"log\":[],\"clock\":null}");
 	assert_int_equal(
 		json_array_size(json_object_get(json, "processes")), 2);
 	(void)json_object_del(json, "processes");
 	(void)json_object_del(json, "lanes");
+	assert_non_null(json_object_get(json, "time"));
+	(void)json_object_del(json, "time");
 	head = json_pack("{s:i, s:s, s:s, s:I, s:I, s:i, s:i}", "schema", 1,
 		"run", "made-up", "outcome", "unfinished", "started_at",
 		(json_int_t)second(1), "last_at", (json_int_t)second(30),
@@ -256,7 +258,7 @@ static void test_report_json_of_a_lane_that_turned_back(void **state)
 		"{\"name\":\"shop\",\"outcome\":\"turned-back\","
 		"\"turned\":true,\"stage\":\"hold\",\"exit\":0,\"why\":null,"
 		"\"turned_why\":\"start a: it ended\",\"decide\":null,"
-		"\"log\":[\"fatal: no\",\"bye\"]}");
+		"\"log\":[\"fatal: no\",\"bye\"],\"clock\":null}");
 	assert_string_equal(json_string_value(json_object_get(json, "outcome")),
 		"turned-back");
 	assert_int_equal(json_integer_value(json_object_get(json, "exit")), 9);

@@ -137,6 +137,7 @@ static json_t *named_kinds(void)
 {
 	json_t *set = json_object(), *plan, *course;
 	struct procedure_proof proof = {0};
+	struct procedure_clock clock;
 	struct made_up_run run;
 	struct survey survey;
 
@@ -155,6 +156,9 @@ static json_t *named_kinds(void)
 	json_decref(course);
 	assert_true(mongosync()->proof(&run.state.lane[0], &proof));
 	(void)json_object_set_new(set, proof.kind, json_true());
+	(void)mongosync()->clock(&run.state.lane[0], &clock);
+	(void)json_object_set_new(set, clock.look.kind, json_true());
+	json_decref(clock.stood);
 	made_up_done(&run);
 	json_decref(plan);
 	made_up_survey_done(&survey);

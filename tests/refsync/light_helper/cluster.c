@@ -55,6 +55,24 @@ bool cluster_privileges(const char *cluster, json_t **ret_json, struct err *err)
 	return *ret_json || err_set(err, ERR_STEP, "%s is no JSON", path);
 }
 
+bool cluster_oplog(const char *cluster, json_t **ret_json, struct err *err)
+{
+	_cleanup_free_ char *path = files_path(cluster, "oplog.json", NULL);
+	bool readable = access(path, F_OK) == 0;
+	json_t *oplog =
+		readable ? json_load_file(path, 0, NULL)
+			 : json_pack("{s:s}", "error", "there is no oplog");
+
+	if (!oplog)
+		return err_set(err, ERR_CONFIG, "%s is no JSON", path);
+	if (json_is_object(oplog)) {
+		(void)json_object_set_new(oplog, "id", json_string("source"));
+		oplog = json_pack("[o]", oplog);
+	}
+	*ret_json = json_pack("{s:o}", "shards", oplog);
+	return *ret_json || err_set(err, ERR_MEMORY, "out of memory");
+}
+
 static bool add_lines(struct metadata_summary *summary, const char *collection,
 	const char *path, struct err *err)
 {

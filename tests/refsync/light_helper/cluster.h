@@ -20,6 +20,10 @@ bool cluster_shards(
  * there is no access control. */
 bool cluster_privileges(
 	const char *cluster, json_t **ret_json, struct err *err) WARN_UNUSED;
+/* The list in <cluster>/oplog.json, or what that says of the only shard:
+ * {"first": "T.I", "last": "T.I"}.  Without one it cannot be read. */
+bool cluster_oplog(
+	const char *cluster, json_t **ret_json, struct err *err) WARN_UNUSED;
 bool cluster_summary(
 	const char *cluster, json_t **ret_json, struct err *err) WARN_UNUSED;
 

@@ -79,6 +79,13 @@ static bool op_privileges(const json_t *ask, json_t **ret, struct err *err)
 	return cluster && cluster_privileges(cluster, ret, err);
 }
 
+static bool op_oplog(const json_t *ask, json_t **ret, struct err *err)
+{
+	const char *cluster = enter(ask, err);
+
+	return cluster && cluster_oplog(cluster, ret, err);
+}
+
 static bool op_summary(const json_t *ask, json_t **ret, struct err *err)
 {
 	const char *cluster = enter(ask, err);
@@ -138,6 +145,7 @@ static const struct helper_op ops[] = {
 	{"identify", op_identify},
 	{"shards", op_shards},
 	{"privileges", op_privileges},
+	{"oplog", op_oplog},
 	{"summary", op_summary},
 	{"digest", op_digest},
 	{"save", op_save},
