@@ -107,8 +107,11 @@ unsigned run_clock_used(const struct run_clock *clock, int64_t stood_ms)
 	if (left == 0)
 		return 100;
 	by_time = stood_ms * 100 / (stood_ms + left);
-	/* Long before there is a trend it may be seen that much has gone. */
-	by_margin = (clock->first_margin_ms - clock->margin_ms) * 100 /
-		    clock->first_margin_ms;
+	/* Long before there is a trend it may be seen that much has gone; an
+	 * oplog that was made larger gives some back. */
+	by_margin = clock->first_margin_ms > clock->margin_ms
+			    ? (clock->first_margin_ms - clock->margin_ms) *
+				      100 / clock->first_margin_ms
+			    : 0;
 	return (unsigned)(by_time > by_margin ? by_time : by_margin);
 }

@@ -130,6 +130,23 @@ static void test_run_clock_of_another_way_begins_a_new_line(void **state)
 	assert_int_equal(clock.loud, 1);
 }
 
+/* Nothing was left, and then an operator made the oplog larger. */
+static void test_run_clock_of_an_oplog_that_grows(void **state)
+{
+	struct run_clock clock = {0};
+
+	(void)state;
+	apply(&clock, BOOT,
+		"{\"at\":1000,\"up\":5,\"since\":1000,\"stood_ms\":0,"
+		"\"margin_s\":0,\"how\":\"oplog\",\"loud\":4}");
+	assert_int_equal(run_clock_used(&clock, 1000), 100);
+	apply(&clock, BOOT,
+		"{\"at\":2000,\"up\":1005,\"stood_ms\":1000,"
+		"\"margin_s\":99,\"how\":\"oplog\",\"loud\":4}");
+	assert_int_equal(run_clock_left_ms(&clock, 1000), 99000);
+	assert_int_equal(run_clock_used(&clock, 1000), 1);
+}
+
 static void test_run_clock_ends(void **state)
 {
 	struct run_clock clock = begun();
@@ -152,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_run_clock_of_an_oplog_that_stands),
 		cmocka_unit_test(
 			test_run_clock_of_another_way_begins_a_new_line),
+		cmocka_unit_test(test_run_clock_of_an_oplog_that_grows),
 		cmocka_unit_test(test_run_clock_ends),
 	};
 
