@@ -301,11 +301,11 @@ void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
-	for (unsigned i = 0; i < engine->lane_count; i++)
+	for (unsigned i = 0; i < engine->lane_count; i++) {
 		lane_drop_work(&engine->lane[i]);
-	for (unsigned i = 0; i < engine->lane_count; i++)
+		clock_drop(&engine->lane[i]);
 		json_decref(engine->lane[i].words);
-	clock_drop(&engine->lane[i]);
+	}
 	free(engine->lane);
 	helpers_free(engine->env.clock_helpers);
 	helpers_free(engine->env.helpers);

@@ -110,11 +110,13 @@ static void compare_lane(struct survey *survey, const struct run_state *state,
 }
 
 /* A silent process is awaited, one that has ended is started again, and a cut
- * over stops the run; the room is reserved before anything is paused. */
+ * over stops the run; the room is reserved before anything is paused; one that
+ * is late turns back. */
 static bool is_of_engine(
 	const struct survey *survey, const struct finding *finding)
 {
-	static const char *const names[] = {"process", "api", "state", "room"};
+	static const char *const names[] = {
+		"process", "api", "state", "room", "time"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], finding->check) == 0)

@@ -43,7 +43,6 @@ const struct check checks[] = {
 	{"coordinator", "is it one migration"},
 	{"way-back", "is the version that runs kept"},
 	{"pause", "may the metadata be put back"},
-	{"pause", "is there a way back"},
 	{"margin", "how long may the sync stand still"},
 	{"save", "how long will saving the metadata take"},
 	{"time", "will it be over in time"},
