@@ -232,7 +232,7 @@ json_t *report_json(const struct run_state *state, int64_t now)
 
 		(void)json_array_append_new(lanes,
 			json_pack("{s:s, s:s, s:b, s:s, s:i, s:s?, s:s?, s:s?, "
-				  "s:o}",
+				  "s:o, s:o}",
 				"name", lane->name, "outcome",
 				run_outcome_name(lane->outcome), "turned",
 				(int)lane->turned, "stage", stage_now(lane),
