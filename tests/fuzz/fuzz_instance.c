@@ -36,6 +36,11 @@ static void check_config(const struct instance_config *config)
 	check_uri(&config->destination);
 	FUZZ_CHECK(!fuzz_has_control(config->id));
 	FUZZ_CHECK(!fuzz_has_control(config->log_path));
+	FUZZ_CHECK(config->key_count <= INSTANCE_KEYS_MAX);
+	for (unsigned i = 0; i < config->key_count; i++) {
+		FUZZ_CHECK(config->key[i].name[0]);
+		FUZZ_CHECK(!strchr(config->key[i].value, '/'));
+	}
 }
 
 /* YAML reads some separators in JSON's text as ends of lines, or not at all. */
