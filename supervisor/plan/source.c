@@ -174,9 +174,9 @@ static json_t *error_json(const struct err *err)
 			 : json_null();
 }
 
-int source_look(void *arg, int fd)
+int source_look(void *fleet, int fd)
 {
-	struct look look = {.fleet = arg};
+	struct look look = {.fleet = fleet};
 	struct err err = {0};
 	_cleanup_json_ json_t *json = NULL;
 
