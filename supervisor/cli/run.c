@@ -172,7 +172,10 @@ static bool look_again(const struct cli_place *place,
 	const struct run_state *state, const char *take_over, struct err *err)
 {
 	/* Decided when the run was planned. */
-	const struct survey_options options = {.accept_unlisted = true};
+	const struct survey_options options = {
+		.accept_unlisted = true,
+		.artifact = json_object_get(state->plan, "artifact"),
+	};
 	struct fleet *fleet = NULL;
 	struct survey survey;
 	enum err_code refused;

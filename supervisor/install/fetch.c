@@ -3,6 +3,7 @@
  */
 #include "supervisor/install/fetch.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include "supervisor/install/files.h"
 
 #define LOOK_MS 100
+#define KEEP_DAYS 7
 
 struct text_sink {
 	char *data;
@@ -208,6 +210,39 @@ static bool lock_partial(struct cache *cache, struct err *err)
 	return true;
 }
 
+/* Of a version that nobody has wanted for so long: its room was reserved. */
+static void clean_old(const struct cache *cache)
+{
+	time_t now = (time_t)(sys_wall_ms() / 1000);
+	int own = sys->openat(
+		cache->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	DIR *list = own < 0 ? NULL : fdopendir(own);
+	const struct dirent *entry;
+	struct stat st;
+
+	if (!list) {
+		if (own >= 0)
+			(void)sys->close(own);
+		return;
+	}
+	while ((entry = readdir(list))) {
+		_cleanup_fd_ int fd = -1;
+
+		if (strncmp(entry->d_name, FILES_PARTIAL,
+			    strlen(FILES_PARTIAL)) != 0 ||
+			strcmp(entry->d_name, cache->partial) == 0)
+			continue;
+		fd = sys->openat(cache->dir, entry->d_name,
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+		if (fd >= 0 && sys->fstat(fd, &st) == 0 &&
+			S_ISREG(st.st_mode) &&
+			st.st_mtime < now - KEEP_DAYS * FILES_DAY_S &&
+			sys->flock(fd, LOCK_EX | LOCK_NB) == 0)
+			(void)files_unlink(cache->dir, entry->d_name, 0);
+	}
+	(void)closedir(list);
+}
+
 static bool is_wanted(const struct cache *cache, char ret_hex[65], bool *ret_is,
 	struct err *err)
 {
@@ -271,7 +306,7 @@ static bool fill(struct cache *cache, bool *ret_resumed, char ret_hex[65],
 	off_t end = lseek(cache->fd, 0, SEEK_END);
 	struct err why = {0};
 
-	*ret_resumed = false;
+	*ret_resumed = *ret_is = false;
 	if (end < 0)
 		return fail(err, "reading", cache, cache->partial);
 	/* It may lack only its name. */
@@ -297,7 +332,7 @@ static bool fill(struct cache *cache, bool *ret_resumed, char ret_hex[65],
 
 static bool fetch_locked(struct cache *cache, struct err *err)
 {
-	bool resumed, is;
+	bool resumed = false, is = false;
 	char hex[65], shown[FETCH_SHOWN];
 
 	if (!fill(cache, &resumed, hex, &is, err))
@@ -335,6 +370,7 @@ static bool find_or_fetch(
 		if (found)
 			return drop(cache, err);
 		*ret_fetched = true;
+		clean_old(cache);
 		return fetch_locked(cache, err);
 	}
 }

@@ -19,6 +19,7 @@ enum { INSPECT_MS = 600000 };
 
 struct look { /* the child's */
 	const struct fleet *fleet;
+	const json_t *planned; /* or NULL */
 	struct fetch_spec spec;
 	struct seen_source source;
 	struct artifact_info info;
@@ -68,6 +69,25 @@ static bool ask_feed(
 		return false;
 	return feed_choose(text, len, &wanted, ret_choice, err) ||
 	       err_wrap(err, "%.150s", fetch_show(artifact->feed, shown));
+}
+
+static void take_text(
+	char *to, size_t size, const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	(void)snprintf(to, size, "%s", text ? text : "");
+}
+
+/* What was chosen, and whose signature was good, is known by its digest. */
+static void take_planned(struct look *look)
+{
+	struct seen_source *source = &look->source;
+
+	take_text(source->url, sizeof(source->url), look->planned, "url");
+	take_text(look->sha256, sizeof(look->sha256), look->planned, "sha256");
+	take_text(source->signed_by, sizeof(source->signed_by), look->planned,
+		"signed_by");
 }
 
 /* From which address, and of which digest? */
@@ -158,11 +178,15 @@ static bool is_unsigned(struct look *look)
 
 static bool look_at(struct look *look, struct err *err)
 {
-	if (is_unsigned(look))
+	if (look->planned)
+		take_planned(look);
+	else if (is_unsigned(look))
 		return true;
-	if (!resolve(look, err) || !bring(look, err))
+	else if (!resolve(look, err))
 		return false;
-	return !verify(look) ||
+	if (!bring(look, err))
+		return false;
+	return (!look->planned && !verify(look)) ||
 	       artifact_inspect(look->source.path, look->sha256, "mongosync",
 		       &look->info, err);
 }
@@ -174,9 +198,13 @@ static json_t *error_json(const struct err *err)
 			 : json_null();
 }
 
-int source_look(void *arg, int fd)
+int source_look(void *survey, int fd)
 {
-	struct look look = {.fleet = arg};
+	const struct survey *of = survey;
+	struct look look = {
+		.fleet = of->fleet,
+		.planned = of->options.artifact,
+	};
 	struct err err = {0};
 	_cleanup_json_ json_t *json = NULL;
 
@@ -195,14 +223,6 @@ int source_look(void *arg, int fd)
 		error_json(&look.source.signature_err), "error",
 		error_json(&err));
 	return json_dumpfd(json, fd, JSON_COMPACT);
-}
-
-static void take_text(
-	char *to, size_t size, const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	(void)snprintf(to, size, "%s", text ? text : "");
 }
 
 static void take_err(struct err *err, const json_t *json, const char *key)

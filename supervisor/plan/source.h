@@ -14,8 +14,8 @@
 #include "supervisor/engine/child.h"
 #include "supervisor/plan/survey.h"
 
-/* In child_work(), with a struct fleet: tells what source_told() takes. */
-int source_look(void *fleet, int fd);
+/* In child_work(), with a struct survey: tells what source_told() takes. */
+int source_look(void *survey, int fd);
 void source_told(struct survey *survey, const struct child_end *end);
 int64_t source_look_ms(const struct fleet *fleet); /* for the child */
 

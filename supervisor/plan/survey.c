@@ -324,8 +324,7 @@ static void look_at_artifact(struct looking *looking)
 	struct ask *ask = expect(looking, NULL, NULL, "artifact");
 	struct child *child;
 
-	if (child_work(looking->base, source_look,
-		    (void *)(uintptr_t)looking->survey->fleet,
+	if (child_work(looking->base, source_look, looking->survey,
 		    source_look_ms(looking->survey->fleet), artifact_told, ask,
 		    &child, &looking->survey->artifact_err))
 		return;

@@ -117,6 +117,9 @@ struct finding {
 struct survey_options { /* what a person said on the command line */
 	bool accept_unlisted; /* a version pair of which nothing is known */
 	int64_t finish_by_ms; /* wall clock; 0: whenever */
+	/* A plan's, whose address and digest count instead of the feed's and
+	 * whose signature was verified; NULL: none is made yet. */
+	const json_t *artifact;
 };
 
 struct survey {

@@ -172,6 +172,20 @@ killed() {
 	expect_effects 1 '.event == "signal"'
 }
 
+killed_at_points() {
+	local point
+	for point in "fetch: wrote" "fetch: sync" "fetch: synced" "install: renamed"; do
+		fresh
+		fault new.tgz '{"kind": "cut", "after": 20000, "times": 1}'
+		die_at "$point"
+		[ ! -e "$(journal)" ] || fail "a journal was begun before $point"
+		syncup plan "$W/fleet.yaml"
+		expect_code 0 "after a death at $point"
+		expect_cached "after a death at $point"
+		expect_effects 0 '.event == "signal"'
+	done
+}
+
 two_at_once() {
 	local first second
 	fresh
@@ -228,4 +242,5 @@ wrong_bodies
 slow
 statuses
 two_at_once
+killed_at_points
 killed
