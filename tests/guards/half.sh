@@ -15,6 +15,7 @@ still() { cat "$W/destination/$SYNCS"/{partitions,uuidMap,statistics}.ndjson; }
 expect_metadata_as_saved() {
 	jq -se 'all(.documentVersion == 10) and all(has("migratingTo") | not)' \
 		"$W/destination/$SYNCS"/*.ndjson >/dev/null || fail "$1: the metadata is not in its old form"
+	[ ! -e "$W/destination/__mdb_internal_mongosync" ] || fail "$1: the new version's database is left"
 	diff <(still) "$W/still" >&2 || fail "$1: the metadata is not what was saved"
 }
 

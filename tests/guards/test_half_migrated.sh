@@ -41,14 +41,20 @@ does_not_live() { # on_failure
 	expect_metadata_as_saved "comes up, and dies"
 }
 
-# Something else is in the archive than it says, and it migrates.
-migrated_by_another() {
+# Something else is in the archive than it says, and it migrates; from 1.20 on into
+# a database of another name.
+migrated_by_another() { # version [what else it does]
 	migrating_world 1 restore
-	another_version 1.18.0
-	behave shard0 '{"1.18.0": {"accept_metadata": 10}}'
+	another_version "$1"
+	behave shard0 "{\"$1\": {\"accept_metadata\": 10${2:+, $2}}}"
 	syncup run "$W/fleet.yaml"
-	said 'it came up as 1.18.0, not as 1.13.0'
-	came_back "another version than it says"
+	if [ "${2:-}" ]; then
+		expect_code 9 "$1, which $2"
+		said 'start shard0: it (ended at once: fatal: |came up as 1.20.0)'
+	else
+		said "it came up as $1, not as 1.13.0"
+	fi
+	came_back "another version than it says, $1 ${2:-}"
 	expect_metadata_as_saved "another version"
 }
 
@@ -56,5 +62,7 @@ scenario "half, then IDLE, restored" half_then_idle restore
 scenario "half, then IDLE, stopped" half_then_idle rollback
 scenario "does not live, restored" does_not_live restore
 scenario "does not live, stopped" does_not_live rollback
-scenario "migrated by another version" migrated_by_another
+scenario "migrated by another version" migrated_by_another 1.18.0
+scenario "migrated into another database" migrated_by_another 1.20.0
+scenario "a death on the way into another database" migrated_by_another 1.20.0 '"migrate_dies_at": 3'
 scenarios_end
