@@ -108,7 +108,6 @@ with_database() {
 old_server() {
 	[ -x "$DATABASE" ] || { printf 'skipped: no database\n'; return; }
 	world database
-	kill "$(pids_that -azF -e "$W/destination.ready")"
 	printf '{"commands":[{"command":"buildInfo","merge":true,"reply":{"version":"3.6.1"}}]}\n' >"$W/override.json"
 	database again "$W/override.json" && DESTINATION=$REPLY
 	instances 1
