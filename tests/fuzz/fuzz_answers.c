@@ -118,6 +118,8 @@ static void check_progress(const struct sync_progress *progress)
 	check_clean(progress->phase_text);
 	check_clean(progress->oplog_left);
 	check_clean(progress->verifier_phase);
+	check_clean(progress->source_at);
+	check_clean(progress->destination_at);
 	FUZZ_CHECK(progress->lag_s >= -1 && progress->copied_bytes >= -1 &&
 		   progress->total_bytes >= -1 &&
 		   progress->events_applied >= -1 &&
@@ -133,7 +135,7 @@ static void check_read_back(const struct sync_progress *progress)
 	struct sync_progress again;
 	_cleanup_json_ json_t *json = json_pack(
 		"{s:{s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:I, s:I, s:{s:I, s:I},"
-		" s:{s:{s:s, s:I, s:I, s:I}}}}",
+		" s:{s:s, s:s}, s:{s:{s:s, s:I, s:I, s:I}}}}",
 		"progress", "state", progress->phase_text, "canWrite",
 		progress->can_write, "canCommit", progress->can_commit,
 		"mongosyncID", progress->id, "coordinatorID",
@@ -143,8 +145,9 @@ static void check_read_back(const struct sync_progress *progress)
 		"totalEventsApplied", (json_int_t)progress->events_applied,
 		"collectionCopy", "estimatedCopiedBytes",
 		(json_int_t)progress->copied_bytes, "estimatedTotalBytes",
-		(json_int_t)progress->total_bytes, "verification",
-		progress->verifier ? "source" : "else", "phase",
+		(json_int_t)progress->total_bytes, "directionMapping", "Source",
+		progress->source_at, "Destination", progress->destination_at,
+		"verification", progress->verifier ? "source" : "else", "phase",
 		progress->verifier_phase, "estimatedDocumentCount",
 		(json_int_t)progress->verifier_docs, "hashedDocumentCount",
 		(json_int_t)progress->verifier_hashed, "totalCollectionCount",
