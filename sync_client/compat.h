@@ -98,6 +98,13 @@ struct compat_need { /* of the user of a connection string */
 	struct compat_words words;
 };
 
+struct compat_server { /* a server that some versions do not support */
+	unsigned of; /* enum compat_side, or both */
+	struct compat_span span;
+	char at_least[VERSION_MAX], below[VERSION_MAX]; /* the server's */
+	struct compat_words words;
+};
+
 bool compat_applies(const struct compat_span *span, const char *version);
 /* By index; NULL after the last.  They live as long as the compat. */
 const struct compat_setting *compat_setting(
@@ -105,6 +112,8 @@ const struct compat_setting *compat_setting(
 const struct compat_option *compat_option(
 	const struct compat *compat, size_t index);
 const struct compat_need *compat_need(
+	const struct compat *compat, size_t index);
+const struct compat_server *compat_server(
 	const struct compat *compat, size_t index);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * compat_asks.c - what a version asks of its surroundings: keys of its
- * configuration, options of its connection strings, privileges of its users.
+ * configuration, options of its connection strings, privileges of its users,
+ * and which servers it does not support.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,6 +200,27 @@ static bool read_need(struct compat *compat, const json_t *json,
 	       read_said(json, place, &need->words, err);
 }
 
+/* ---- servers ---- */
+
+static bool read_server(struct compat *compat, const json_t *json,
+	const struct compat_place *place, struct err *err)
+{
+	static const char *const keys[] = {"of", "since", "?until", "at_least",
+		"below", "note", "documented", "sure", NULL};
+	struct compat_server *server = &compat->server[compat->server_count++];
+
+	if (!compat_check_keys(json, place, keys, err) ||
+		!read_sides(json, place, &server->of, err) ||
+		!read_span(json, place, &server->span, err) ||
+		!compat_read_bound(
+			json, place, "at_least", server->at_least, err) ||
+		!compat_read_bound(json, place, "below", server->below, err))
+		return false;
+	if (version_compare(server->at_least, server->below) >= 0)
+		return compat_refuse(err, place, "holds no server's version");
+	return read_said(json, place, &server->words, err);
+}
+
 /* ---- all of them ---- */
 
 typedef bool read_fn(struct compat *compat, const json_t *json,
@@ -238,7 +260,11 @@ bool compat_read_asks(struct compat *compat, const json_t *json,
 		       sizeof(*compat->option), &compat->option, read_option,
 		       err) &&
 	       read_all(compat, json, file, "privileges", sizeof(*compat->need),
-		       &compat->need, read_need, err);
+		       &compat->need, read_need, err) &&
+	       (!json_object_get(json, "servers") ||
+		       read_all(compat, json, file, "servers",
+			       sizeof(*compat->server), &compat->server,
+			       read_server, err));
 }
 
 void compat_free_asks(struct compat *compat)
@@ -258,9 +284,12 @@ void compat_free_asks(struct compat *compat)
 		json_decref(compat->need[i].on);
 		compat_free_words(&compat->need[i].words);
 	}
+	for (size_t i = 0; i < compat->server_count; i++)
+		compat_free_words(&compat->server[i].words);
 	free(compat->setting);
 	free(compat->option);
 	free(compat->need);
+	free(compat->server);
 }
 
 bool compat_applies(const struct compat_span *span, const char *version)
@@ -284,4 +313,10 @@ const struct compat_option *compat_option(
 const struct compat_need *compat_need(const struct compat *compat, size_t index)
 {
 	return index < compat->need_count ? &compat->need[index] : NULL;
+}
+
+const struct compat_server *compat_server(
+	const struct compat *compat, size_t index)
+{
+	return index < compat->server_count ? &compat->server[index] : NULL;
 }

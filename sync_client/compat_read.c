@@ -349,7 +349,7 @@ bool compat_read_table(
 {
 	static const char *const keys[] = {"?$schema", "schema", "about",
 		"same", "downgrade", "otherwise", "targets", "impossible",
-		"settings", "uri_options", "privileges", NULL};
+		"settings", "uri_options", "privileges", "?servers", NULL};
 	const struct compat_place top = {0}, *file = &top;
 	_cleanup_free_ char *about = NULL;
 

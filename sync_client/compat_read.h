@@ -31,7 +31,8 @@ struct compat {
 	struct compat_setting *setting;
 	struct compat_option *option;
 	struct compat_need *need;
-	size_t setting_count, option_count, need_count;
+	struct compat_server *server;
+	size_t setting_count, option_count, need_count, server_count;
 };
 
 struct compat_place { /* where in the file we are, for messages */

@@ -6,6 +6,41 @@
 
 #include <string.h>
 
+/* NULL: nothing is said against it. */
+static const struct compat_server *unsupported(
+	const struct survey *survey, const char *server)
+{
+	const struct compat_server *said;
+
+	if (!survey->compat || !version_is_valid(server))
+		return NULL;
+	for (size_t i = 0; (said = compat_server(survey->compat, i)); i++)
+		if ((said->of & COMPAT_DESTINATION) &&
+			compat_applies(&said->span, survey->fleet->version) &&
+			version_compare(server, said->at_least) >= 0 &&
+			version_compare(server, said->below) < 0)
+			return said;
+	return NULL;
+}
+
+static void check_server(struct survey *survey, unsigned index)
+{
+	const struct seen_lane *lane = &survey->lane[index];
+	const char *server = survey->cluster[lane->cluster].version;
+	const struct compat_server *said = unsupported(survey, server);
+	struct finding *finding;
+
+	if (!said || !survey_moves(survey, index))
+		return;
+	finding =
+		survey_add(survey, FINDING_WARNING, "destination", lane->name);
+	finding_say(finding, "its server is %s, which %s %s support: %.200s",
+		server, survey->fleet->version,
+		said->words.is_stated ? "does not" : "presumably does not",
+		said->words.note);
+	finding_fix(finding, "see: %.250s", said->words.documented);
+}
+
 void check_cluster(struct survey *survey, unsigned index)
 {
 	struct seen_lane *lane = &survey->lane[index];
@@ -33,6 +68,7 @@ void check_cluster(struct survey *survey, unsigned index)
 			cluster->version[0] ? ", server " : "",
 			cluster->version);
 	}
+	check_server(survey, index);
 }
 
 static bool lane_has_id(

@@ -103,6 +103,23 @@ with_database() {
 	until_true 10 metadata_says COMMITTED || fail "the metadata does not change"
 	refuses metadata 'shard0: its API says RUNNING, its metadata on the destination COMMITTED' "metadata that has cut over"
 }
+
+# What the destination says of itself, and what the table says of that.
+old_server() {
+	[ -x "$DATABASE" ] || { printf 'skipped: no database\n'; return; }
+	world database
+	printf '{"commands":[{"command":"buildInfo","merge":true,"reply":{"version":"3.6.1"}}]}\n' >"$W/override.json"
+	database again "$W/override.json" && DESTINATION=$REPLY
+	instances 1
+	unpack_version "$FROM"
+	start_all
+	fleet
+	warns destination '^test: its server is 3.6.1, which 1.13.0 does not support: 3.x is no destination'
+	printf '{"commands":[]}\n' >"$W/override.new"
+	mv "$W/override.new" "$W/override.json"
+	syncup plan --json "$W/fleet.yaml"
+	! found warning destination 'its server is' || fail "its own version is not supported either"
+}
 metadata_says() {
 	syncup plan --json "$W/fleet.yaml"
 	found refusal metadata "$1"
@@ -113,4 +130,5 @@ scenario "a sync that copies" copying
 scenario "a copy in natural order" natural_order
 scenario "writes blocked on both clusters" both_blocked
 scenario "a real server" with_database
+scenario "a server that is not supported" old_server
 scenarios_end

@@ -299,6 +299,14 @@ static void test_compat_read_refuses_with_a_path(void **state)
 		{"privileges/0", "on",
 			"[{\"db\": \"a b\", \"collection\": \"\"}]",
 			"privileges[0].on[0] must be {"},
+		{"", "servers", "[]", NULL},
+		{"", "servers", "{}", "servers must be a list"},
+		{"servers/0", "of", "[]", "servers[0].of must be a list"},
+		{"servers/0", "below", "\"4.4.0\"",
+			"servers[0] holds no server's version"},
+		{"servers/0", "below", "\"four\"", "servers[0].below"},
+		{"servers/0", "until", "\"1.0.0\"",
+			"servers[0] holds no version"},
 	};
 
 	(void)state;

@@ -135,6 +135,45 @@ static void test_check_cluster_known_by_its_hosts_only(void **state)
 		"does not tell its own identity");
 }
 
+/* The shipped table: 1.19 takes no 6.0 as its destination any more. */
+static void test_check_cluster_whose_server_is_too_old(void **state)
+{
+	static const struct {
+		const char *to, *server;
+		bool warned;
+	} cases[] = {
+		{"1.19.0", "6.0.5", true},
+		{"1.18.0", "6.0.5", false},
+		{"1.19.0", "7.0.0", false},
+		{"1.19.0", "light", false},
+		{"1.19.0", "", false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *fleet = made_up_fleet(2);
+		struct survey *survey;
+
+		(void)json_object_set_new(
+			fleet, "version", json_string(cases[i].to));
+		survey = take_fleet(state, fleet);
+		(void)snprintf(survey->cluster[0].version,
+			sizeof(survey->cluster[0].version), "%s",
+			cases[i].server);
+		check(survey);
+		assert_int_equal(find(survey, FINDING_WARNING, "destination",
+					 "shop") != NULL,
+			cases[i].warned);
+		if (cases[i].warned)
+			assert_says(survey, FINDING_WARNING, "destination",
+				"shop",
+				"its server is 6.0.5, which 1.19.0 does not "
+				"support");
+		else
+			assert_non_null(find(
+				survey, FINDING_PASS, "destination", "shop"));
+	}
+}
+
 static void test_check_coordinator_two_in_one_lane(void **state)
 {
 	struct survey *survey = *state;
@@ -337,6 +376,7 @@ int main(void)
 		IN_SURVEY(test_check_complete_in_an_unknown_format),
 		IN_SURVEY(test_check_cluster_that_does_not_answer),
 		IN_SURVEY(test_check_cluster_known_by_its_hosts_only),
+		IN_SURVEY(test_check_cluster_whose_server_is_too_old),
 		IN_SURVEY(test_check_coordinator_two_in_one_lane),
 		IN_SURVEY(test_check_coordinator_that_one_does_not_tell),
 		IN_SURVEY(test_check_versions_that_differ),
