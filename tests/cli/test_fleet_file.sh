@@ -31,7 +31,7 @@ test_keys() {
 		":$(line 'name: shard1'): unknown key \"nome\" in instances\[1\]"
 	bad "missing version" '/^version/d' ':[0-9]+: missing key "version"$'
 	bad "missing artifact" '/^artifact/d' ':[0-9]+: missing key "artifact"$'
-	bad "missing sha256" 's/, sha256: [0-9a-f]*//' ':[0-9]+: missing key "sha256"'
+	bad "missing sha256" 's/, sha256: [0-9a-f]*//' ':[0-9]+: artifact must have a sha256'
 	bad "missing instances" "/^instances/,\$d" ':[0-9]+: missing key "instances"$'
 	bad "key twice" 's/^version.*/&\n&/' ":$(($(line ^version) + 1)): the key \"version\" is there twice$"
 }
