@@ -172,7 +172,11 @@ static bool look_again(const struct cli_place *place,
 	const struct run_state *state, const char *take_over, struct err *err)
 {
 	/* Decided when the run was planned. */
-	const struct survey_options options = {.accept_unlisted = true};
+	const struct survey_options options = {
+		.accept_unlisted = true,
+		.finish_by_ms = json_integer_value(json_object_get(
+			json_object_get(state->plan, "time"), "finish_by")),
+	};
 	struct fleet *fleet = NULL;
 	struct survey survey;
 	enum err_code refused;
