@@ -175,6 +175,8 @@ static bool look_again(const struct cli_place *place,
 	const struct survey_options options = {
 		.accept_unlisted = true,
 		.artifact = json_object_get(state->plan, "artifact"),
+		.finish_by_ms = json_integer_value(json_object_get(
+			json_object_get(state->plan, "time"), "finish_by")),
 	};
 	struct fleet *fleet = NULL;
 	struct survey survey;

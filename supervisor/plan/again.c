@@ -121,7 +121,9 @@ static bool is_of_engine(
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], finding->check) == 0)
 			return true;
-	return survey->delivered && strcmp(finding->check, "artifact") == 0;
+	return survey->delivered &&
+	       (strcmp(finding->check, "artifact") == 0 ||
+		       strcmp(finding->check, "signature") == 0);
 }
 
 static const struct claim *claim_of(

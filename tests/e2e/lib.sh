@@ -105,7 +105,6 @@ world() {
 		SOURCE=light:$W/source DESTINATION=light:$W/destination
 		SYNCUP_HELPER=${LIGHT_HELPER:-$BUILD/tests/refsync/light_helper/light-helper}
 	else
-		export MONGOC_DISABLE_SHM=1 # or it says so where /dev/shm is full
 		database source && SOURCE=$REPLY
 		database destination && DESTINATION=$REPLY
 		SYNCUP_HELPER=$BUILD/supervisor/helper/syncup-helper

@@ -39,6 +39,7 @@ bool mongo_lib_open(struct err *err)
 				functions[i].name);
 		}
 	}
+	(void)setenv("MONGOC_DISABLE_SHM", "1", 1);
 	mongo.mongoc_init();
 	mongo.mongoc_log_set_handler(NULL, NULL); /* errors are returned */
 	return true;

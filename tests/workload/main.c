@@ -125,6 +125,7 @@ static int run(const struct verb *verb, const struct options *options)
 	struct err err = {.code = ERR_NONE};
 	bool ok;
 
+	(void)setenv("MONGOC_DISABLE_SHM", "1", 1);
 	mongoc_init();
 	mongoc_log_set_handler(on_driver_log, NULL);
 	ok = verb->run(options, &err);
