@@ -63,7 +63,7 @@ refused_metadata() {
 	behave_in south '{"stop_ms": 4000}'
 	syncup run "$W/fleet.yaml"
 	expect_code 9 "the metadata of one lane is refused"
-	said 'lane north0: start north[01]: it ended at once: Persisted metadata version: 10 is lower'
+	said 'lane north0: start north[01]: it ended at once: (fatal: )?Persisted metadata version: 10 is lower'
 	expect_north_back_south_upgraded 1.12.0
 	expect_before '.event == "resumed" and (.id | startswith("north"))' \
 		".event == \"started\" and .version == \"$TO\" and (.id | startswith(\"south\"))"
