@@ -2,6 +2,7 @@
  * mongo_lib.c - see mongo_lib.h.
  */
 #include <dlfcn.h>
+#include <stdlib.h>
 
 #include "tests/refsync/mongo_lib.h"
 
