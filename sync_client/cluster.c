@@ -471,7 +471,7 @@ bool cluster_shards(struct cluster *cluster, json_t **ret_json, struct err *err)
 {
 	_cleanup_json_ json_t *hosts = NULL;
 	json_t *ids = json_array(), *shard;
-	bool sharded;
+	bool sharded = false;
 	size_t i;
 
 	if (!cluster_shard_hosts(cluster, &sharded, &hosts, err)) {

@@ -25,11 +25,15 @@ static bool read_word(const json_t *json, const struct compat_place *above,
 {
 	const struct compat_place place = {.above = above, .key = key};
 	const char *text = json_string_value(json_object_get(json, key));
+	char *word;
 
 	if (!text || !is_word(text))
 		return compat_refuse(err, &place, "must be one word");
-	*ret_word = strdup(text);
-	return *ret_word || compat_no_memory(err);
+	word = strdup(text);
+	if (!word)
+		return compat_no_memory(err);
+	*ret_word = word;
+	return true;
 }
 
 static bool read_span(const json_t *json, const struct compat_place *place,

@@ -301,7 +301,7 @@ void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
-	for (unsigned i = 0; i < engine->lane_count; i++) {
+	for (unsigned i = 0; engine->lane && i < engine->lane_count; i++) {
 		lane_drop_work(&engine->lane[i]);
 		clock_drop(&engine->lane[i]);
 		json_decref(engine->lane[i].words);

@@ -92,7 +92,7 @@ static bool opens_on(const struct fleet_window *window, int weekday)
 bool window_is_open(const struct fleet_window *window, int64_t now,
 	int64_t *ret_from, int64_t *ret_until)
 {
-	int from = 0, until = 0, weekday, ignored;
+	int from = 0, until = 0, weekday = 0, ignored = 0;
 
 	*ret_from = *ret_until = 0;
 	if (!window_minute(window->from, &from) ||

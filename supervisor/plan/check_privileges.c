@@ -134,7 +134,8 @@ static const char *words_for(bool open)
 void check_privileges(struct survey *survey, unsigned index)
 {
 	const struct seen_lane *lane = &survey->lane[index];
-	bool turned = is_turned(survey, index), open[2] = {0}, good[2];
+	bool turned = is_turned(survey, index), open[2] = {0};
+	bool good[2] = {0};
 	struct finding *finding;
 
 	if (!is_to_change(survey, &survey->instance[lane->first]))

@@ -46,6 +46,21 @@ int64_t source_look_ms(const struct fleet *fleet)
 	return (int64_t)fleet->timeouts.deliver * 1000 + INSPECT_MS;
 }
 
+static bool choose_from_feed(const struct look *look,
+	const struct feed_wanted *wanted, struct feed_choice *ret_choice,
+	struct err *err)
+{
+	const char *feed = look->fleet->artifact.feed;
+	_cleanup_free_ char *text = NULL;
+	char shown[FETCH_SHOWN];
+	size_t len;
+
+	return fetch_text(
+		       &look->spec, feed, FEED_BYTES_MAX, &text, &len, err) &&
+	       (feed_choose(text, len, wanted, ret_choice, err) ||
+		       err_wrap(err, "%.150s", fetch_show(feed, shown)));
+}
+
 static bool ask_feed(
 	struct look *look, struct feed_choice *ret_choice, struct err *err)
 {
@@ -56,19 +71,12 @@ static bool ask_feed(
 		.platform = artifact->platform,
 		.arch = arch,
 	};
-	_cleanup_free_ char *text = NULL;
-	char shown[FETCH_SHOWN];
-	size_t len;
 
 	if (!feed_this_host(platform, arch, err) && !artifact->platform)
 		return false;
 	if (!artifact->platform)
 		wanted.platform = platform;
-	if (!fetch_text(&look->spec, artifact->feed, FEED_BYTES_MAX, &text,
-		    &len, err))
-		return false;
-	return feed_choose(text, len, &wanted, ret_choice, err) ||
-	       err_wrap(err, "%.150s", fetch_show(artifact->feed, shown));
+	return choose_from_feed(look, &wanted, ret_choice, err);
 }
 
 static void take_text(

@@ -517,8 +517,14 @@ static bool look_at_all(struct looking *looking, struct err *err)
 		look_at_api(looking, &survey->instance[i]);
 	}
 	looking->due--;
-	return await_answers(looking, err) &&
-	       (!metadata_is_at_odds(survey) || look_again(looking, err));
+	if (!await_answers(looking, err))
+		return false;
+	/* Nothing is wrong with the archive: end, and look again later. */
+	if (survey->artifact_err.code == ERR_MEMORY) {
+		*err = survey->artifact_err;
+		return false;
+	}
+	return !metadata_is_at_odds(survey) || look_again(looking, err);
 }
 
 static bool look_at_table(struct survey *survey, struct err *err)

@@ -94,6 +94,11 @@ static void copy_checked(void *arg, const json_t *result, const struct err *err)
 	struct step_run *run = arg;
 	struct err look = {0};
 
+	/* What could not be synced is not made once more. */
+	if (err && err->code == ERR_STORAGE) {
+		step_saw_err(run, err);
+		return;
+	}
 	if (err && new_version_began(run)) {
 		/* It cannot be made again: the new version has begun. */
 		look = *err;
