@@ -72,6 +72,8 @@ static bool plan_forward(struct err *err)
 
 	survey.lane = NULL;
 	survey.lane_count = 0;
+	survey.finding = NULL;
+	survey.finding_count = 0;
 	ok = survey_group(&survey, err);
 	if (ok) {
 		survey.lane[0].kept = true;
@@ -163,6 +165,7 @@ void subjects_supervisor_begin(void)
 	write_files();
 	made_up_survey(&made_up, made_up_fleet(2));
 	made_up_group(&made_up);
+	assert_true(preflight(&made_up, NULL)); /* which finds the margin */
 	plan = mongosync()->forward(&made_up);
 	made_up_begin(&run, plan);
 	go_through(&run, run.state.lane[0].name, "start");
