@@ -14,6 +14,10 @@
 #include "supervisor/steps/steps.h"
 #include "sync_client/sync_text.h"
 
+enum {
+	LAG_MS = 10, /* of a file's time behind the clock */
+};
+
 static const char *text_of(const json_t *json, const char *key)
 {
 	const char *text = json_string_value(json_object_get(json, key));
@@ -111,17 +115,31 @@ json_t *words_of(const char *text, size_t len, bool whole)
 	return lines;
 }
 
+static bool begins_fatal(const json_t *words)
+{
+	const char *first = json_string_value(json_array_get(words, 0));
+
+	return first && (strncmp(first, "fatal", 5) == 0 ||
+				strncmp(first, "panic", 5) == 0);
+}
+
 const char *words_reason(const json_t *words)
 {
 	size_t count = json_array_size(words);
-	const char *first = json_string_value(json_array_get(words, 0));
-	bool fatal = first && (strncmp(first, "fatal", 5) == 0 ||
-				      strncmp(first, "panic", 5) == 0);
 
 	if (!count)
 		return "";
-	return fatal ? first
-		     : json_string_value(json_array_get(words, count - 1));
+	return json_string_value(
+		json_array_get(words, begins_fatal(words) ? 0 : count - 1));
+}
+
+/* By the file system's clock, which lags a little, or has no parts of a second.
+ */
+static int64_t written_ms(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000 +
+	       (st->st_mtim.tv_nsec ? st->st_mtim.tv_nsec / 1000000 + LAG_MS
+				    : 999);
 }
 
 /* Nothing if it was not written to since: then it speaks of an earlier life. */
@@ -134,7 +152,7 @@ static json_t *words_of_file(const char *path, int64_t since_ms)
 	ssize_t len;
 
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-		(int64_t)st.st_mtim.tv_sec * 1000 + 999 < since_ms)
+		written_ms(&st) < since_ms)
 		return json_array();
 	if (st.st_size > WORDS_TAIL)
 		from = st.st_size - WORDS_TAIL;
@@ -155,17 +173,22 @@ static char *log_of(const struct target *target)
 		folder);
 }
 
-static void add_other(json_t *lines, const json_t *more)
+void words_join(json_t *lines, const json_t *printed)
 {
-	size_t i, j;
-	json_t *line, *known;
+	size_t count = json_array_size(printed), j;
+	size_t wanted = count < WORDS_PRINTED ? count : WORDS_PRINTED;
+	json_t *known;
 
-	json_array_foreach (more, i, line) {
-		bool is_new = json_array_size(lines) < WORDS_LINES;
+	while (!begins_fatal(lines) &&
+		json_array_size(lines) + wanted > WORDS_LINES)
+		(void)json_array_remove(lines, 0);
+	wanted = WORDS_LINES - json_array_size(lines);
+	for (size_t i = count > wanted ? count - wanted : 0; i < count; i++) {
+		json_t *line = json_array_get(printed, i);
+		bool is_new = true;
 
 		json_array_foreach (lines, j, known)
-			if (json_equal(line, known))
-				is_new = false;
+			is_new &= !json_equal(line, known);
 		if (is_new)
 			(void)json_array_append(lines, line);
 	}
@@ -185,7 +208,7 @@ json_t *step_last_words(const struct step_run *run)
 	lines = log ? words_of_file(log, since) : json_array();
 	if (target->process.output)
 		printed = words_of_file(target->process.output, since);
-	add_other(lines, printed);
+	words_join(lines, printed);
 	if (json_array_size(lines) == 0) {
 		json_decref(lines);
 		return NULL;

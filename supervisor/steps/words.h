@@ -13,6 +13,7 @@
 
 enum {
 	WORDS_LINES = 5,
+	WORDS_PRINTED = 2, /* at least, of what is on standard output */
 	WORDS_BYTES = 200, /* of each line */
 	WORDS_TAIL = 16384, /* of a file that is looked at */
 };
@@ -21,6 +22,9 @@ enum {
  * before they are cut; the last fatal one comes first.  whole: it begins at the
  * beginning, and so with a whole line.  The caller owns the array. */
 json_t *words_of(const char *text, size_t len, bool whole);
+/* Adds the last lines of what it printed.  A log without a fatal line gives way
+ * to them: who dies before it has a log can only print. */
+void words_join(json_t *lines, const json_t *printed);
 /* The one that tells why it ended: the fatal one, else the last; or "". */
 const char *words_reason(const json_t *words);
 

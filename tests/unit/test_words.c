@@ -135,6 +135,37 @@ static void test_words_reason(void **state)
 	json_decref(fatal);
 }
 
+static void test_words_of_who_died_before_it_had_a_log(void **state)
+{
+	json_t *log = json_pack("[s, s, s, s, s]", "info: a", "info: b",
+		"info: c", "info: d", "info: e");
+	json_t *printed = json_pack("[s, s, s]", "one", "two", "three");
+
+	(void)state;
+	words_join(log, printed);
+	assert_int_equal(json_array_size(log), WORDS_LINES);
+	assert_string_equal(
+		json_string_value(json_array_get(log, 0)), "info: c");
+	assert_string_equal(json_string_value(json_array_get(log, 3)), "two");
+	assert_string_equal(words_reason(log), "three");
+	json_decref(log);
+	json_decref(printed);
+}
+
+static void test_words_of_a_fatal_log_stay(void **state)
+{
+	json_t *log = json_pack("[s, s, s, s, s]", "fatal: no", "info: b",
+		"info: c", "info: d", "info: e");
+	json_t *printed = json_pack("[s]", "bye");
+
+	(void)state;
+	words_join(log, printed);
+	assert_int_equal(json_array_size(log), WORDS_LINES);
+	assert_string_equal(words_reason(log), "fatal: no");
+	json_decref(log);
+	json_decref(printed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +177,8 @@ int main(void)
 		cmocka_unit_test(test_words_hide_secrets_before_they_are_cut),
 		cmocka_unit_test(test_words_that_are_no_text_are_mended),
 		cmocka_unit_test(test_words_reason),
+		cmocka_unit_test(test_words_of_who_died_before_it_had_a_log),
+		cmocka_unit_test(test_words_of_a_fatal_log_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
