@@ -315,6 +315,7 @@ static enum outcome judge_status(struct attempt *attempt, struct err *err)
 static enum outcome judge(struct attempt *attempt, CURLcode code,
 	const char *text, struct err *err)
 {
+	static const char quotes[] = "Unsupported proxy";
 	const struct fetch_spec *spec = attempt->download->spec;
 
 	if (attempt->failed) {
@@ -330,6 +331,11 @@ static enum outcome judge(struct attempt *attempt, CURLcode code,
 			err, ERR_AGAIN, "nothing came for %u s", spec->stall_s);
 		return AGAIN;
 	}
+	/* libcurl's sentence quotes it all, the password, too. */
+	if (code != CURLE_OK && strncmp(text, quotes, strlen(quotes)) == 0)
+		return refused(err,
+			"the proxy's address is malformed, or of an unknown "
+			"kind");
 	switch (code) {
 	case CURLE_OK:
 		return WHOLE;

@@ -86,6 +86,10 @@ proxies() {
 	export https_proxy="http://me:$SECRET@127.0.0.1:$REPLY"
 	says_no artifact "$WEB/new.tgz: " "the environment's proxy that is not there"
 	cp "$W/out.syncup" "$W/out.kept.bad"
+	# libcurl quotes what it cannot read; that this is a secret cannot be seen.
+	export https_proxy="$SECRET@127.0.0.1:99999"
+	says_no artifact "$WEB/new.tgz: the proxy's address is malformed" "the environment's proxy that is none"
+	cp "$W/out.syncup" "$W/out.kept.malformed"
 	unset https_proxy
 }
 
