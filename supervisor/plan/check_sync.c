@@ -236,7 +236,8 @@ void check_natural_order(struct survey *survey, unsigned index)
 	const json_t *options = options_of(survey, index);
 	struct finding *finding;
 
-	if (course.stretch == STRETCH_COPY) {
+	/* Of a phase that is not known it is not known either. */
+	if (course.begun && course.stretch != STRETCH_CHANGES) {
 		const char *what = NULL;
 
 		if (is(options, "natural_order", "all"))

@@ -137,6 +137,9 @@ static void test_check_natural_order_in_a_copy(void **state)
 		set_info(survey, 0, "collection copy");
 		assert_warns(survey, "natural-order", "shop", forms[i].text);
 		survey->finding_count = 0;
+		set_info(survey, 0, "copying, in other words");
+		assert_warns(survey, "natural-order", "shop", forms[i].text);
+		survey->finding_count = 0;
 		set_info(survey, 0, "change event application");
 		check(survey);
 		assert_non_null(
