@@ -50,32 +50,39 @@ static int64_t estimate_of(const struct survey *survey, unsigned index)
 }
 
 /* As told; who tells none (it copies, or is paused) is behind its resume point
- * by our clock. */
-static int64_t lag_of(
-	const struct survey *survey, unsigned index, int64_t resume_s)
+ * by our clock.  *ret_told: all of them tell. */
+static int64_t lag_of(const struct survey *survey, unsigned index,
+	int64_t resume_s, bool *ret_told)
 {
 	int64_t most = 0;
+
+	*ret_told = true;
 
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		const struct seen_instance *seen = &survey->instance[i];
 		int64_t lag = seen->progress.lag_s;
 
-		if (seen->lane != index)
+		if (seen->lane != index ||
+			seen->progress.phase == SYNC_PHASE_IDLE)
 			continue;
 		if (lag < 0 && resume_s)
 			lag = survey->now_ms / 1000 - resume_s;
+		else if (lag < 0)
+			*ret_told = false;
 		if (lag > most)
 			most = lag;
 	}
 	return most;
 }
 
-static void find_margin(struct survey *survey, unsigned index)
+/* False: it may be less, because how far the sync is behind is not told. */
+static bool find_margin(struct survey *survey, unsigned index)
 {
 	struct seen_lane *lane = &survey->lane[index];
 	const struct seen_cluster *cluster = &survey->cluster[lane->cluster];
 	struct margin *margin = &lane->margin;
 	int64_t estimate = estimate_of(survey, index);
+	bool told = true;
 
 	*margin = (struct margin){
 		.resume_s = margin_resume_point(cluster->summary),
@@ -87,17 +94,32 @@ static void find_margin(struct survey *survey, unsigned index)
 			 margin->why, sizeof(margin->why)))
 		margin->how = MARGIN_OPLOG;
 	if (margin->how)
-		return;
+		return true;
 	if (estimate >= 0) {
 		margin->how = MARGIN_ESTIMATE;
 		margin->s = estimate;
 	} else if (survey->fleet->oplog_window) {
 		margin->how = MARGIN_WINDOW;
 		margin->s = (int64_t)survey->fleet->oplog_window -
-			    lag_of(survey, index, margin->resume_s);
+			    lag_of(survey, index, margin->resume_s, &told);
 	}
 	if (margin->s < 0)
 		margin->s = 0;
+	return told;
+}
+
+static void warn_of_lag(struct survey *survey, const struct seen_lane *lane)
+{
+	struct finding *finding =
+		survey_add(survey, FINDING_WARNING, "margin", lane->name);
+
+	finding_say(finding,
+		"how far the sync is behind its source is told by nobody, and "
+		"so is not subtracted from oplog_window: it may stand still "
+		"for less");
+	finding_fix(finding,
+		"if it was paused, or copies, for long: take that time off "
+		"oplog_window in the fleet file");
 }
 
 /* -1: its size is not told. */
@@ -130,10 +152,11 @@ void check_margin(struct survey *survey, unsigned index)
 	enum finding_level level = FINDING_PASS;
 	struct finding *finding;
 	char left[32], need[32], turn[32];
+	bool told;
 
 	if (!is_moved(survey, index))
 		return;
-	find_margin(survey, index);
+	told = find_margin(survey, index);
 	if (!has_sync(survey, index)) {
 		finding_say(
 			survey_add(survey, FINDING_PASS, "margin", lane->name),
@@ -170,6 +193,8 @@ void check_margin(struct survey *survey, unsigned index)
 		finding_fix(finding,
 			"let the sync catch up, or enlarge the source's oplog "
 			"(replSetResizeOplog, minRetentionHours) and wait");
+	if (!told)
+		warn_of_lag(survey, lane);
 }
 
 void check_save(struct survey *survey, unsigned index)

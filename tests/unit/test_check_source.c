@@ -96,6 +96,27 @@ static void test_margin_by_the_fleet_file(void **state)
 		"file, minus the lag)");
 }
 
+/* One that was paused long ago, and whose metadata has an unknown form. */
+static void test_margin_of_an_unknown_lag(void **state)
+{
+	struct survey *survey = *state;
+
+	survey->instance[0].progress.lag_s = -1;
+	check(survey);
+	assert_null(find(survey, FINDING_WARNING, "margin", "shop"));
+	set_resume(survey, "");
+	survey->finding_count = 0;
+	check(survey);
+	assert_says(survey, FINDING_PASS, "margin", "shop",
+		"(oplog_window in the fleet file, minus the lag)");
+	assert_says(survey, FINDING_WARNING, "margin", "shop",
+		"how far the sync is behind its source is told by nobody");
+	survey->instance[0].progress.lag_s = 3;
+	survey->finding_count = 0;
+	check(survey);
+	assert_null(find(survey, FINDING_WARNING, "margin", "shop"));
+}
+
 static void test_margin_that_nobody_knows(void **state)
 {
 	json_t *fleet = made_up_fleet(2);
@@ -214,6 +235,7 @@ int main(void)
 		IN_SURVEY(test_margin_that_is_little),
 		IN_SURVEY(test_margin_by_estimate),
 		IN_SURVEY(test_margin_by_the_fleet_file),
+		IN_SURVEY(test_margin_of_an_unknown_lag),
 		IN_SURVEY(test_margin_that_nobody_knows),
 		IN_SURVEY(test_margin_of_nothing),
 		IN_SURVEY(test_save_that_takes_too_long),
