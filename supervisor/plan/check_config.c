@@ -256,8 +256,7 @@ static int cluster_of(const char *told)
 
 void check_uri(struct survey *survey, struct seen_instance *seen)
 {
-	/* It may have been started, or reversed, the other way round. */
-	bool turned = cluster_of(seen->progress.source_at) == 1;
+	bool turned = seen_is_turned(seen);
 	struct finding *finding;
 	bool zero, one;
 

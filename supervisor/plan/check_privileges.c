@@ -13,17 +13,6 @@
 static const enum compat_side sides[] = {COMPAT_SOURCE, COMPAT_DESTINATION};
 static const char *const side_names[] = {"source", "destination"};
 
-/* Whether the sync goes from cluster1 to cluster0. */
-static bool is_turned(const struct survey *survey, unsigned lane)
-{
-	for (unsigned i = 0; i < survey->instance_count; i++)
-		if (survey->instance[i].lane == lane &&
-			strncmp(survey->instance[i].progress.source_at,
-				"cluster1:", strlen("cluster1:")) == 0)
-			return true;
-	return false;
-}
-
 static void append(char *to, size_t size, const char *text)
 {
 	size_t len = strlen(to);
@@ -134,7 +123,7 @@ static const char *words_for(bool open)
 void check_privileges(struct survey *survey, unsigned index)
 {
 	const struct seen_lane *lane = &survey->lane[index];
-	bool turned = is_turned(survey, index), open[2] = {0};
+	bool turned = survey_is_turned(survey, index), open[2] = {0};
 	bool good[2] = {0};
 	struct finding *finding;
 

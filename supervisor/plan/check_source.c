@@ -86,6 +86,7 @@ static bool find_margin(struct survey *survey, unsigned index)
 
 	*margin = (struct margin){
 		.resume_s = margin_resume_point(cluster->summary),
+		.turned = survey_is_turned(survey, index),
 	};
 	if (cluster->oplog_err.code)
 		(void)snprintf(margin->why, sizeof(margin->why), "%.249s",

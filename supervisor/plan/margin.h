@@ -26,6 +26,7 @@ struct margin {
 	int64_t resume_s; /* the oldest resume point, servers' time; 0: not
 			     told */
 	char why[250]; /* the oplog could not be used, if it was not */
+	bool turned; /* the source is cluster1 */
 };
 
 /* Of the summary that the helper tells; 0 if it tells none. */

@@ -159,9 +159,11 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 		pair(survey, lane), "stages", stages);
 	if (lane->margin.how)
 		(void)json_object_set_new(planned, "margin",
-			json_pack("{s:s, s:I, s:I}", "how", lane->margin.how,
-				"s", (json_int_t)lane->margin.s, "resume_s",
-				(json_int_t)lane->margin.resume_s));
+			json_pack("{s:s, s:I, s:I, s:o*}", "how",
+				lane->margin.how, "s",
+				(json_int_t)lane->margin.s, "resume_s",
+				(json_int_t)lane->margin.resume_s, "turned",
+				lane->margin.turned ? json_true() : NULL));
 	return planned;
 }
 

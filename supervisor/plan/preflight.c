@@ -196,6 +196,22 @@ enum err_code survey_refused(const struct survey *survey)
 	return code;
 }
 
+bool seen_is_turned(const struct seen_instance *seen)
+{
+	static const char other[] = "cluster1:";
+
+	return strncmp(seen->progress.source_at, other, strlen(other)) == 0;
+}
+
+bool survey_is_turned(const struct survey *survey, unsigned lane)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		if (survey->instance[i].lane == lane &&
+			seen_is_turned(&survey->instance[i]))
+			return true;
+	return false;
+}
+
 bool survey_moves(const struct survey *survey, unsigned lane)
 {
 	return strcmp(survey->lane[lane].from, survey->fleet->version) != 0;

@@ -499,6 +499,35 @@ static bool look_again(struct looking *looking, struct err *err)
 	return await_answers(looking, err);
 }
 
+static bool is_turned(const struct survey *survey, unsigned cluster)
+{
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		if (survey->instance[i].cluster == cluster &&
+			seen_is_turned(&survey->instance[i]))
+			return true;
+	return false;
+}
+
+/* Which of the two is the source is known only by what the processes say. */
+static bool look_at_turned(struct looking *looking, struct err *err)
+{
+	struct survey *survey = looking->survey;
+
+	looking->due = 1;
+	for (unsigned i = 0; i < survey->cluster_count; i++) {
+		struct seen_cluster *cluster = &survey->cluster[i];
+
+		if (!is_turned(survey, i))
+			continue;
+		cluster->oplog_err = (struct err){0};
+		json_decref(cluster->oplog);
+		cluster->oplog = NULL;
+		ask_cluster(looking, cluster, "oplog", cluster->destination);
+	}
+	looking->due--;
+	return await_answers(looking, err);
+}
+
 static bool look_at_all(struct looking *looking, struct err *err)
 {
 	struct survey *survey = looking->survey;
@@ -524,7 +553,8 @@ static bool look_at_all(struct looking *looking, struct err *err)
 		*err = survey->artifact_err;
 		return false;
 	}
-	return !metadata_is_at_odds(survey) || look_again(looking, err);
+	return look_at_turned(looking, err) &&
+	       (!metadata_is_at_odds(survey) || look_again(looking, err));
 }
 
 static bool look_at_table(struct survey *survey, struct err *err)

@@ -171,6 +171,9 @@ enum err_code survey_refused(const struct survey *survey);
 bool survey_moves(const struct survey *survey, unsigned lane);
 /* Every process runs the wanted version already and nothing is held by us. */
 bool survey_is_reached(const struct survey *survey);
+/* The sync goes from cluster1 to cluster0: it was started so, or reversed. */
+bool seen_is_turned(const struct seen_instance *seen);
+bool survey_is_turned(const struct survey *survey, unsigned lane);
 /* The path of the executable that a link stands for; the caller frees. */
 char *seen_lane_binary(const struct seen_lane *lane);
 /* What is started: the fleet's argv, or the default through the link. */

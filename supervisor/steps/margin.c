@@ -45,13 +45,23 @@ static void oplog_told(void *arg, const json_t *result, const struct err *err)
 	step_saw(run, VIEW_REACHED, "%lld s", (long long)margin);
 }
 
+/* The plan says whether the sync goes the other way. */
+static const struct secret *source_of(const struct step_run *run)
+{
+	const struct instance_config *config = &run->target->via->config;
+	const json_t *margin = json_object_get(run->lane->json, "margin");
+
+	return json_is_true(json_object_get(margin, "turned"))
+		       ? &config->destination
+		       : &config->source;
+}
+
 static bool look_at_oplog(
 	struct step_run *run, int64_t resume_s, struct err *err)
 {
 	json_decref(run->memory);
 	run->memory = json_pack("{s:I}", "resume_s", (json_int_t)resume_s);
-	return ask(run, "oplog", &run->target->via->config.source, oplog_told,
-		err);
+	return ask(run, "oplog", source_of(run), oplog_told, err);
 }
 
 static int64_t planned_resume_s(const struct step_run *run)

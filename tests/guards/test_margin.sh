@@ -49,9 +49,41 @@ test_save() {
 	rm "$W/destination/helper_faults.json"
 }
 
+# The other way round, what has to stay is in the oplog of cluster1.
+test_margin_of_a_sync_that_was_reversed() {
+	world light
+	light_documents 20
+	instances 1
+	unpack_version $FROM
+	launch shard0
+	fleet
+	wait_state shard0 IDLE
+	api shard0 start '{"source":"cluster0","destination":"cluster1","reversible":true}' | jq -e .success >/dev/null ||
+		fail "it does not start"
+	until_true 30 eval 'api shard0 progress | jq -e .progress.canCommit >/dev/null' || fail "it cannot commit"
+	api shard0 commit '{}' >/dev/null
+	wait_state shard0 COMMITTED
+	api shard0 reverse '{}' >/dev/null
+	wait_state shard0 RUNNING
+	oplog 60
+	mv "$W/source/oplog.json" "$W/destination/oplog.json"
+	oplog 86400
+	refuses margin 'test: it may stand still for [0-9]+ s \(read from the oplog\)' "a sync that was reversed, an oplog of a minute"
+	mv "$W/source/oplog.json" "$W/destination/oplog.json"
+	oplog 60
+	passes margin 'it may stand still for (23 h 5|24 h ).* \(read from the oplog\)'
+	# Its clock reads the same.
+	syncup run "$W/fleet.yaml"
+	expect_code 0 "a sync that was reversed"
+	[ "$(jq_journal '.kind == "clock" and has("resume_s")')" -gt 0 ] || fail "no clock was read"
+	[ "$(jq_journal '.kind == "clock" and has("margin_s") and .margin_s < 80000')" = 0 ] || fail "the clock read another oplog"
+}
+
 quick_world 2
 test_margin_of_the_oplog
 test_margin_is_that_of_the_worst_shard
 test_margin_without_an_oplog
 test_save
 [ ! -e "$(journal)" ] || fail "a journal was begun"
+scenario "a sync that was reversed" test_margin_of_a_sync_that_was_reversed
+scenarios_end
