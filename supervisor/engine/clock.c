@@ -71,6 +71,8 @@ static void write_clock(struct lane_run *lane, json_t *body, unsigned loud)
 		left_ms =
 			json_integer_value(json_object_get(body, "margin_s")) *
 			1000 * 1000 / (clock->rate ? clock->rate : 1000);
+	if (!clock->runs) /* it was planned, and has been used since */
+		left_ms = left_ms > stood ? left_ms - stood : 0;
 	(void)snprintf(text, sizeof(text),
 		"%slane %s stands still for %s, %s%s%s%.250s", loud_words[loud],
 		lane->past->name,
