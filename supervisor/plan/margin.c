@@ -77,6 +77,7 @@ bool margin_by_oplog(int64_t resume_s, const json_t *oplog, int64_t *ret_s,
 	ret_why[0] = '\0';
 	json_array_foreach (shards, i, shard) {
 		int64_t first = seconds_of(shard, "first");
+		int64_t last = seconds_of(shard, "last"), at = resume_s;
 
 		if (!first) {
 			(void)snprintf(ret_why, size, "shard %s: %s",
@@ -86,8 +87,12 @@ bool margin_by_oplog(int64_t resume_s, const json_t *oplog, int64_t *ret_s,
 					: "its oplog tells no time");
 			return false;
 		}
-		if (resume_s - first < least)
-			least = resume_s - first;
+		/* No oplog holds more than it holds, whatever a point in the
+		 * future would make of it. */
+		if (last && last < at)
+			at = last;
+		if (at - first < least)
+			least = at - first;
 	}
 	if (json_array_size(shards) == 0)
 		(void)snprintf(ret_why, size, "no oplog was found");

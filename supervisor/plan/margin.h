@@ -4,7 +4,8 @@
  *
  * The margin is the oldest resume point in the sync's metadata (in the copy
  * phase the copy's start) minus the first entry of the oplog, the least of all
- * shards, both by the servers' time.  If the oplog cannot be read it is what
+ * shards, both by the servers' time; never more than from its first entry to
+ * its last.  If the oplog cannot be read it is what
  * the processes estimated before they were paused, else oplog_window: of the
  * fleet file minus the lag.
  */
