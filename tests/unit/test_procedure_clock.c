@@ -115,6 +115,20 @@ static void test_clock_runs_on_the_way_back(void **state)
 	assert_stands(world, "");
 }
 
+/* However the wall clock jumps, who was resumed stands no longer. */
+static void test_clock_ends_though_the_wall_clock_was_set_back(void **state)
+{
+	struct world *world = *state;
+	struct made_up_run *run = &world->run;
+
+	go_through(run, "shop", "verify");
+	assert_stands(world, "a b");
+	run->at -= 3600000;
+	made_up_act(run, "shop", "resume", "a");
+	made_up_act(run, "shop", "resume", "b");
+	assert_stands(world, "");
+}
+
 /* Somebody had it PAUSED: that is not our standstill, its stop is. */
 static void test_clock_of_who_was_not_paused_by_us(void **state)
 {
@@ -161,6 +175,7 @@ int main(void)
 		IN_WORLD(
 			test_clock_runs_from_the_first_pause_to_the_last_resume),
 		IN_WORLD(test_clock_runs_on_the_way_back),
+		IN_WORLD(test_clock_ends_though_the_wall_clock_was_set_back),
 		IN_WORLD(test_clock_of_who_was_not_paused_by_us),
 		IN_WORLD(test_forward_freezes_margin_and_time),
 	};
