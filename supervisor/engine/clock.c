@@ -40,6 +40,7 @@ static bool may_turn(const struct lane_run *lane)
 
 	return is_at_work(lane) && !lane->past->turned && !lane->closed &&
 	       !lane->engine->stopping && !lane->engine->disk_failed &&
+	       !lane->engine->procedure->syncs(lane->past) &&
 	       (on_failure == FLEET_FAILURE_ROLLBACK ||
 		       on_failure == FLEET_FAILURE_RESTORE);
 }
