@@ -201,7 +201,7 @@ static void proof_told(struct lane_run *lane, const struct work *work)
 	if (!may_turn(lane))
 		return;
 	if (work->view == VIEW_REACHED)
-		lane_turn(lane, lane->clock_why);
+		lane_turn_by_clock(lane, lane->clock_why);
 	else if (work->view != VIEW_UNKNOWN)
 		close_way(lane, work->detail);
 }
@@ -215,7 +215,7 @@ static bool turn(struct lane_run *lane, const char *why)
 	if (!may_turn(lane))
 		return false;
 	if (!lane->engine->procedure->proof(lane->past, &proof)) {
-		lane_turn(lane, why);
+		lane_turn_by_clock(lane, why);
 		return true;
 	}
 	if (lane->proving)
@@ -347,6 +347,11 @@ void clock_told(struct lane_run *lane, struct work *work)
 	else
 		proof_told(lane, work);
 	work_drop(work);
+}
+
+void clock_refused(struct lane_run *lane, const char *why)
+{
+	close_way(lane, why);
 }
 
 void clock_look(struct lane_run *lane)
