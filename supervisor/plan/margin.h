@@ -31,6 +31,8 @@ struct margin {
 
 /* Of the summary that the helper tells; 0 if it tells none. */
 int64_t margin_resume_point(const json_t *summary);
+/* One of them needs all changes since its copy began, whatever lag it tells. */
+bool margin_is_copying(const json_t *summary);
 /* Of the helper's "oplog".  Less than nothing left is 0. */
 bool margin_by_oplog(int64_t resume_s, const json_t *oplog, int64_t *ret_s,
 	char *ret_why, size_t size);
