@@ -31,20 +31,25 @@ static int64_t trend(const struct run_clock *clock)
 	return gone * SECOND_MS / passed;
 }
 
-static void take_reading(struct run_clock *clock, const json_t *json)
+/* What was planned is of the time before it stood still, by whatever resume
+ * point there was then. */
+static void take_reading(
+	struct run_clock *clock, const json_t *json, bool planned)
 {
 	const char *how = json_string_value(json_object_get(json, "how"));
 	int64_t margin = number_of(json, "margin_s") * SECOND_MS;
 
+	int64_t stood = planned ? 0 : clock->stood_ms;
+
 	/* What was read in another way is no point of the same line. */
-	if (!how || strcmp(how, clock->how) != 0) {
+	if (!how || strcmp(how, clock->how) != 0 || !clock->resume_s) {
 		(void)snprintf(
 			clock->how, sizeof(clock->how), "%s", how ? how : "");
 		clock->first_margin_ms = margin;
-		clock->first_stood_ms = clock->stood_ms;
+		clock->first_stood_ms = stood;
 	}
 	clock->margin_ms = margin;
-	clock->read_stood_ms = clock->stood_ms;
+	clock->read_stood_ms = stood;
 	clock->rate = trend(clock);
 	clock->resume_s = number_of(json, "resume_s");
 }
@@ -54,12 +59,13 @@ void run_clock_apply(
 {
 	const json_t *json = record->json;
 	int64_t stood = number_of(json, "stood_ms");
+	bool begins = !clock->runs;
 
 	if (json_is_true(json_object_get(json, "over"))) {
 		*clock = (struct run_clock){0};
 		return;
 	}
-	if (!clock->runs)
+	if (begins)
 		*clock = (struct run_clock){
 			.runs = true,
 			.since = number_of(json, "since"),
@@ -72,7 +78,7 @@ void run_clock_apply(
 	(void)snprintf(clock->boot, sizeof(clock->boot), "%s", boot);
 	clock->loud = (unsigned)number_of(json, "loud");
 	if (json_object_get(json, "margin_s"))
-		take_reading(clock, json);
+		take_reading(clock, json, begins);
 }
 
 int64_t run_clock_stood_ms(const struct run_clock *clock, int64_t wall,

@@ -10,7 +10,8 @@
  *   since     when it began to stand still, wall clock ms
  *   stood_ms  how long it has stood by now
  *   stood     {process: wall clock ms}, when each of them began to
- *   margin_s, how, resume_s: a reading of the margin; see plan/margin.h
+ *   margin_s, how, resume_s: a reading of the margin; see plan/margin.h.  The
+ *             first is what was planned, of the time before it stood still
  *   loud      0 ... 4, how urgently it is said
  *   over      true: it stands no longer
  */

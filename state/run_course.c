@@ -64,6 +64,14 @@ bool run_course_reached(const struct run_course *course, const char *kind)
 	return false;
 }
 
+/* Is it up again?  What was not opened again is, even if the wall clock was set
+ * back meanwhile. */
+static bool is_up(const struct run_step *end, const struct run_step *begin)
+{
+	return end && end->status == RUN_DONE &&
+	       (!end->recheck || end->done_at >= begin->first_intent_at);
+}
+
 const struct run_step *run_lane_down(const struct run_lane *lane,
 	const char *down, const char *up, const char *target)
 {
@@ -76,9 +84,7 @@ const struct run_step *run_lane_down(const struct run_lane *lane,
 
 		if (!begin)
 			begin = run_course_step(courses[i], down, target);
-		if (!begin || !begin->first_intent_at ||
-			(end && end->status == RUN_DONE &&
-				end->done_at >= begin->first_intent_at))
+		if (!begin || !begin->first_intent_at || is_up(end, begin))
 			begin = NULL;
 	}
 	return begin;

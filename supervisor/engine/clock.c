@@ -40,6 +40,7 @@ static bool may_turn(const struct lane_run *lane)
 
 	return is_at_work(lane) && !lane->past->turned && !lane->closed &&
 	       !lane->engine->stopping && !lane->engine->disk_failed &&
+	       !lane->engine->procedure->syncs(lane->past) &&
 	       (on_failure == FLEET_FAILURE_ROLLBACK ||
 		       on_failure == FLEET_FAILURE_RESTORE);
 }
@@ -71,6 +72,8 @@ static void write_clock(struct lane_run *lane, json_t *body, unsigned loud)
 		left_ms =
 			json_integer_value(json_object_get(body, "margin_s")) *
 			1000 * 1000 / (clock->rate ? clock->rate : 1000);
+	if (!clock->runs) /* it was planned, and has been used since */
+		left_ms = left_ms > stood ? left_ms - stood : 0;
 	(void)snprintf(text, sizeof(text),
 		"%slane %s stands still for %s, %s%s%s%.250s", loud_words[loud],
 		lane->past->name,
@@ -198,7 +201,7 @@ static void proof_told(struct lane_run *lane, const struct work *work)
 	if (!may_turn(lane))
 		return;
 	if (work->view == VIEW_REACHED)
-		lane_turn(lane, lane->clock_why);
+		lane_turn_by_clock(lane, lane->clock_why);
 	else if (work->view != VIEW_UNKNOWN)
 		close_way(lane, work->detail);
 }
@@ -212,7 +215,7 @@ static bool turn(struct lane_run *lane, const char *why)
 	if (!may_turn(lane))
 		return false;
 	if (!lane->engine->procedure->proof(lane->past, &proof)) {
-		lane_turn(lane, why);
+		lane_turn_by_clock(lane, why);
 		return true;
 	}
 	if (lane->proving)
@@ -344,6 +347,11 @@ void clock_told(struct lane_run *lane, struct work *work)
 	else
 		proof_told(lane, work);
 	work_drop(work);
+}
+
+void clock_refused(struct lane_run *lane, const char *why)
+{
+	close_way(lane, why);
 }
 
 void clock_look(struct lane_run *lane)

@@ -108,6 +108,25 @@ void engine_flush_soon(struct engine *engine)
 	(void)event_add(engine->flush, &tv);
 }
 
+static bool stands_still(const struct lane_run *lane)
+{
+	struct procedure_clock clock;
+	bool stands = lane->engine->procedure->clock(lane->past, &clock);
+
+	json_decref(clock.stood);
+	return stands;
+}
+
+/* Begun before we came, perhaps after one that was halted and has its place
+ * again now: that must not cost it its time. */
+static void begin_standing(struct engine *engine)
+{
+	for (unsigned i = 0; i < engine->lane_count; i++)
+		if (engine->lane[i].phase == LANE_WAITING &&
+			stands_still(&engine->lane[i]))
+			lane_begin(&engine->lane[i]);
+}
+
 static void begin_lanes(struct engine *engine)
 {
 	unsigned at_once = 0;
@@ -448,6 +467,7 @@ int engine_run(struct engine *engine, struct err *err)
 	if (!all_ended(state, &outcome)) {
 		if (state->request != RUN_REQUEST_NONE)
 			obey(engine);
+		begin_standing(engine);
 		begin_lanes(engine);
 		(void)event_add(engine->tick, &second);
 		while (!event_base_got_break(engine->base) &&

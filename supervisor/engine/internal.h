@@ -80,6 +80,7 @@ struct lane_run {
 	/* clock.c's; what is under way beside the steps */
 	struct work *reading, *proving;
 	int64_t read_ms, prove_ms; /* CLOCK_BOOTTIME, when each was begun */
+	bool by_clock; /* it wants to turn; the steps would go on */
 	bool closed, said_late; /* the way back is; that it is late */
 	char closed_why[300], clock_why[300];
 };
@@ -122,6 +123,8 @@ void lane_fail(struct lane_run *lane, const struct work *work,
 void lane_halt(struct lane_run *lane, const struct work *work,
 	enum err_code code, const char *why);
 void lane_turn(struct lane_run *lane, const char *why);
+/* The same for clock.c: where that is refused the lane goes on. */
+void lane_turn_by_clock(struct lane_run *lane, const char *why);
 void lane_drop_work(struct lane_run *lane);
 /* The last thing that could not be called back has ended. */
 void lane_is_loose(struct lane_run *lane);
@@ -131,6 +134,7 @@ bool lane_is_gathered(const struct lane_run *lane);
 /* clock.c */
 void clock_look(struct lane_run *lane); /* each second, and when it pauses */
 void clock_told(struct lane_run *lane, struct work *work);
+void clock_refused(struct lane_run *lane, const char *why);
 void clock_end(struct lane_run *lane); /* unless it is left standing */
 void clock_drop(struct lane_run *lane);
 

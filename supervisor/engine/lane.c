@@ -247,9 +247,10 @@ void lane_is_loose(struct lane_run *lane)
 
 /* A command or a put-back that is under way ends first: the other course must
  * not work against it, nor leave it half done. */
-static void turn(struct lane_run *lane, const char *why)
+static void turn(struct lane_run *lane, const char *why, bool by_clock)
 {
 	sync_text_copy(lane->turn_why, sizeof(lane->turn_why), why);
+	lane->by_clock = by_clock;
 	lane->phase = LANE_TURNING;
 	lane_drop_work(lane);
 	if (!lane->orphans)
@@ -259,7 +260,27 @@ static void turn(struct lane_run *lane, const char *why)
 void lane_turn(struct lane_run *lane, const char *why)
 {
 	drop_words(lane);
-	turn(lane, why);
+	turn(lane, why, false);
+}
+
+void lane_turn_by_clock(struct lane_run *lane, const char *why)
+{
+	drop_words(lane);
+	turn(lane, why, true);
+}
+
+/* What the clock wanted and is refused is no reason to stand still.  A disk
+ * that fails is. */
+static bool goes_on(struct lane_run *lane, enum err_code code, const char *why)
+{
+	if (lane->phase != LANE_PROVING || !lane->by_clock ||
+		code == ERR_STORAGE)
+		return false;
+	/* Not seen just now: it may be asked again. */
+	if (code != ERR_AGAIN)
+		clock_refused(lane, why);
+	lane_advance(lane);
+	return true;
 }
 
 void lane_fail(struct lane_run *lane, const struct work *work,
@@ -282,7 +303,7 @@ void lane_fail(struct lane_run *lane, const struct work *work,
 		on_failure == FLEET_FAILURE_UNSET)
 		lane_halt(lane, work, code, why);
 	else
-		turn(lane, text);
+		turn(lane, text, false);
 }
 
 void lane_halt(struct lane_run *lane, const struct work *work,
@@ -292,6 +313,8 @@ void lane_halt(struct lane_run *lane, const struct work *work,
 	char text[700], decide[200] = "";
 	json_t *body;
 
+	if (goes_on(lane, code, why))
+		return;
 	(void)snprintf(text, sizeof(text), "%s%s%s %s: %s",
 		proving ? lane->turn_why : "",
 		proving ? "; the way back is closed: " : "",

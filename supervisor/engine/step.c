@@ -56,8 +56,9 @@ void step_saw_err(struct step_run *run, const struct err *err)
 		step_saw(run, VIEW_UNKNOWN, "%s", err->msg);
 		return;
 	}
-	/* Who saw it ends the run; until then nobody looks or acts. */
-	if (err->code == ERR_STORAGE)
+	/* Who saw it ends the run; until then nobody looks or acts.  What looks
+	 * beside the steps ends nothing. */
+	if (err->code == ERR_STORAGE && work_of(run)->mode != WORK_BESIDE)
 		work_of(run)->lane->engine->disk_failed = true;
 	if (err->code == ERR_STEP)
 		step_saw(run, VIEW_FAILED, "%s", err->msg);

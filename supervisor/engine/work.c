@@ -322,7 +322,10 @@ static void observed_again(struct work *work)
 		lane_work_over(work->lane, work);
 		return;
 	case VIEW_UNKNOWN:
-		wait_more(work);
+		if (work->mode == WORK_PROOF && work->lane->by_clock)
+			lane_halt(work->lane, work, ERR_AGAIN, work->detail);
+		else
+			wait_more(work);
 		return;
 	case VIEW_BLOCKED:
 		lane_halt(work->lane, work, work->blocked_code, work->detail);

@@ -111,13 +111,16 @@ static void compare_lane(struct survey *survey, const struct run_state *state,
 
 /* A silent process is awaited, one that has ended is started again, and a cut
  * over stops the run; the room is reserved before anything is paused; one that
- * is late turns back. */
+ * is late turns back, if on_failure: lets it. */
 static bool is_of_engine(
 	const struct survey *survey, const struct finding *finding)
 {
-	static const char *const names[] = {
-		"process", "api", "state", "room", "time"};
+	static const char *const names[] = {"process", "api", "state", "room"};
+	enum fleet_failure on_failure = survey->fleet->on_failure;
 
+	if (strcmp(finding->check, "time") == 0)
+		return on_failure == FLEET_FAILURE_ROLLBACK ||
+		       on_failure == FLEET_FAILURE_RESTORE;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], finding->check) == 0)
 			return true;

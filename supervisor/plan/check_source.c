@@ -49,11 +49,13 @@ static int64_t estimate_of(const struct survey *survey, unsigned index)
 	return least;
 }
 
-/* As told; who tells none (it copies, or is paused) is behind its resume point
- * by our clock.  *ret_told: all of them tell. */
+/* As told; who tells none (it is paused), or copies, is behind its resume point
+ * by our clock.  *ret_told: it is known of all. */
 static int64_t lag_of(const struct survey *survey, unsigned index,
 	int64_t resume_s, bool *ret_told)
 {
+	const struct seen_lane *lane = &survey->lane[index];
+	bool copies = margin_is_copying(survey->cluster[lane->cluster].summary);
 	int64_t most = 0;
 
 	*ret_told = true;
@@ -65,7 +67,8 @@ static int64_t lag_of(const struct survey *survey, unsigned index,
 		if (seen->lane != index ||
 			seen->progress.phase == SYNC_PHASE_IDLE)
 			continue;
-		if (lag < 0 && resume_s)
+		if ((lag < 0 || copies) && resume_s &&
+			survey->now_ms / 1000 - resume_s > lag)
 			lag = survey->now_ms / 1000 - resume_s;
 		else if (lag < 0)
 			*ret_told = false;

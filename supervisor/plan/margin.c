@@ -38,14 +38,28 @@ static bool is_copying(const char *phase)
 	return false;
 }
 
+static bool needs_its_copy(const json_t *instance)
+{
+	return seconds_of(instance, "copy_started") &&
+	       (!seconds_of(instance, "last_event") ||
+		       is_copying(text_of(instance, "phase")));
+}
+
 static int64_t resume_point_of(const json_t *instance)
 {
-	int64_t event = seconds_of(instance, "last_event");
-	int64_t copy = seconds_of(instance, "copy_started");
+	return seconds_of(instance,
+		needs_its_copy(instance) ? "copy_started" : "last_event");
+}
 
-	if (copy && (!event || is_copying(text_of(instance, "phase"))))
-		return copy;
-	return event;
+bool margin_is_copying(const json_t *summary)
+{
+	size_t i;
+	json_t *instance;
+
+	json_array_foreach (json_object_get(summary, "instances"), i, instance)
+		if (needs_its_copy(instance))
+			return true;
+	return false;
 }
 
 int64_t margin_resume_point(const json_t *summary)
@@ -77,6 +91,7 @@ bool margin_by_oplog(int64_t resume_s, const json_t *oplog, int64_t *ret_s,
 	ret_why[0] = '\0';
 	json_array_foreach (shards, i, shard) {
 		int64_t first = seconds_of(shard, "first");
+		int64_t last = seconds_of(shard, "last"), at = resume_s;
 
 		if (!first) {
 			(void)snprintf(ret_why, size, "shard %s: %s",
@@ -86,8 +101,12 @@ bool margin_by_oplog(int64_t resume_s, const json_t *oplog, int64_t *ret_s,
 					: "its oplog tells no time");
 			return false;
 		}
-		if (resume_s - first < least)
-			least = resume_s - first;
+		/* No oplog holds more than it holds, whatever a point in the
+		 * future would make of it. */
+		if (last && last < at)
+			at = last;
+		if (at - first < least)
+			least = at - first;
 	}
 	if (json_array_size(shards) == 0)
 		(void)snprintf(ret_why, size, "no oplog was found");

@@ -4,7 +4,8 @@
  *
  * The margin is the oldest resume point in the sync's metadata (in the copy
  * phase the copy's start) minus the first entry of the oplog, the least of all
- * shards, both by the servers' time.  If the oplog cannot be read it is what
+ * shards, both by the servers' time; never more than from its first entry to
+ * its last.  If the oplog cannot be read it is what
  * the processes estimated before they were paused, else oplog_window: of the
  * fleet file minus the lag.
  */
@@ -31,6 +32,8 @@ struct margin {
 
 /* Of the summary that the helper tells; 0 if it tells none. */
 int64_t margin_resume_point(const json_t *summary);
+/* One of them needs all changes since its copy began, whatever lag it tells. */
+bool margin_is_copying(const json_t *summary);
 /* Of the helper's "oplog".  Less than nothing left is 0. */
 bool margin_by_oplog(int64_t resume_s, const json_t *oplog, int64_t *ret_s,
 	char *ret_why, size_t size);

@@ -488,8 +488,19 @@ static bool stands_still(
 	return ret->since != NULL;
 }
 
+/* Under pause: never it syncs as soon as it is started. */
+static bool may_sync(const struct run_lane *lane)
+{
+	const struct run_course *way = &lane->forward;
+	bool never_paused = run_course_stage(way, "watch") &&
+			    !run_course_stage(way, "pause");
+
+	return run_course_began(way, "resume") ||
+	       (never_paused && run_course_reached(way, "start"));
+}
+
 static const struct procedure procedures[] = {
-	{"mongosync", forward, back, leave, proof, stands_still},
+	{"mongosync", forward, back, leave, proof, stands_still, may_sync},
 };
 
 const struct procedure *procedure_find(const char *name)

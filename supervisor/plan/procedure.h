@@ -41,6 +41,10 @@ struct procedure {
 	/* True while something of the lane stands still that would lose its
 	 * place if it did so for too long. */
 	bool (*clock)(const struct run_lane *lane, struct procedure_clock *ret);
+	/* True once something of the lane may sync in its new form: what that
+	 * writes may close the way back behind a lane that has just turned, so
+	 * that no clock turns it any more. */
+	bool (*syncs)(const struct run_lane *lane);
 };
 
 const struct procedure *procedure_find(const char *name); /* NULL: unknown */

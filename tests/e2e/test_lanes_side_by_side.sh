@@ -54,6 +54,23 @@ outcomes() { "$SYNCUP" status --json "$W/fleet.yaml" | jq -c '[.lanes[] | {(.nam
 	expect_no_claims
 ) || exit 1
 
+# One lane at a time, killed: who stands still does not wait for who was halted.
+(
+	ON_FAILURE=stop two_lanes 'limits: {lanes: 1}'
+	behave a '{"never_pauses": 1}'
+	sed -i 's/timeouts: {pause: 20/timeouts: {pause: 4/' "$W/fleet.yaml"
+	die_at "before hold"
+	wait_state b PAUSED
+	syncup run "$W/fleet.yaml"
+	expect_code 6 "the first lane is halted again"
+	expect_version b $TO
+	wait_state b RUNNING
+	cut -d' ' -f2- "$W/state/test/run.journal" | jq -se '
+		(map(select(.kind == "halt" and .lane == "a")) | last | .seq) >
+		(map(select(.kind == "done" and .lane == "b" and .step == "resume")) | last | .seq)' >/dev/null ||
+		fail "it waited for the other"
+) || exit 1
+
 # A kill while one lane is on its way back and the other on its way forward.
 (
 	two_lanes

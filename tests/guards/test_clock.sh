@@ -74,6 +74,52 @@ test_no_way_back() {
 	expect_whole
 }
 
+is_closed() { [ "$(jq_journal ".kind == \"clock\" and (.text | test(\"cannot turn back: .*told to fail with .$1\"))")" -ge 1 ]; }
+
+# refuse_proof CODE: of each digest that is asked for from now on
+refuse_proof() {
+	printf '{"fail_op": "digest", "code": "%s"}\n' "$1" >"$W/destination/faults.new"
+	mv "$W/destination/faults.new" "$W/destination/helper_faults.json"
+}
+
+# goes_on CODE: it neither turned nor stands there, and another run is not needed
+goes_on() {
+	until_true 30 is_closed "$1" || fail "the proof is not refused"
+	rm "$W/destination/helper_faults.json"
+	[ "$(jq_journal '.kind == "halt" or .kind == "turn"')" = 0 ] || fail "it stands there, or turned"
+	# Who hangs is started again, and does not hang now.
+	for name in "${NAMES[@]}"; do
+		behave "$name" '{}'
+		stays_dead "$name"
+	done
+	expect_end 0 "a refused proof"
+	expect_upgraded
+	expect_whole
+}
+
+# Unchanged when the clock asked, changed when the lane was about to turn.
+test_refused_at_last() {
+	clock_world
+	hang
+	printf '{"delay_ms": 3000}\n' >"$W/destination/helper_faults.json"
+	run_behind
+	wait_begun start
+	until_true 60 loud 1 || fail "it is not late"
+	sleep 1
+	refuse_proof decide
+	goes_on decide
+}
+
+# A look beside the steps that fails must not hold them up for ever.
+test_proof_fails() {
+	clock_world
+	hang
+	run_behind
+	wait_begun start
+	refuse_proof storage
+	goes_on storage
+}
+
 # The same clock after a kill: what passed meanwhile has passed.
 test_killed_supervisor() {
 	clock_world
@@ -117,6 +163,8 @@ test_helper_hangs() {
 scenario "turns back" test_turns_back
 scenario "the oplog runs away" test_oplog_runs_away
 scenario "no way back" test_no_way_back
+scenario "refused at last" test_refused_at_last
+scenario "a proof that fails" test_proof_fails
 scenario "a killed supervisor" test_killed_supervisor
 scenario "a helper that hangs" test_helper_hangs
 scenarios_end

@@ -166,6 +166,36 @@ static void test_again_judge_refuses_what_preflight_does(void **state)
 	assert_int_equal(survey_refused(survey), ERR_HELD);
 }
 
+/* Late: who turns back by himself does, who does not would pause what must not
+ * be paused at this hour. */
+static void test_again_judge_of_a_time_that_is_past(void **state)
+{
+	static const struct {
+		const char *on_failure;
+		enum err_code refused;
+	} cases[] = {
+		{"rollback", ERR_NONE},
+		{"restore", ERR_NONE},
+		{"stop", ERR_CONFIG},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *fleet = made_up_fleet(2);
+		struct survey survey;
+
+		(void)json_object_set_new(
+			fleet, "on_failure", json_string(cases[i].on_failure));
+		made_up_survey(&survey, fleet);
+		made_up_group(&survey);
+		survey.now_ms = 2000000;
+		survey.options.finish_by_ms = 1000000;
+		judge(&survey, &survey);
+		assert_int_equal(survey_refused(&survey), cases[i].refused);
+		made_up_survey_done(&survey);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +207,7 @@ int main(void)
 			test_again_judge_leaves_to_the_engine_what_it_decides),
 		IN_SURVEY(test_again_judge_refuses_what_differs_from_the_plan),
 		IN_SURVEY(test_again_judge_refuses_what_preflight_does),
+		cmocka_unit_test(test_again_judge_of_a_time_that_is_past),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

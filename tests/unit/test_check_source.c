@@ -117,6 +117,29 @@ static void test_margin_of_an_unknown_lag(void **state)
 	assert_null(find(survey, FINDING_WARNING, "margin", "shop"));
 }
 
+/* It needs all since its copy began, though it tells a lag of 3 s. */
+static void test_margin_by_the_window_of_a_copy(void **state)
+{
+	struct survey *survey = *state;
+	json_t *instance;
+	size_t i;
+
+	(void)err_set(&survey->cluster[0].oplog_err, ERR_CONFIG,
+		"not authorized on local");
+	survey->now_ms = 90000000;
+	json_array_foreach (
+		json_object_get(survey->cluster[0].summary, "instances"), i,
+		instance) {
+		(void)json_object_set_new(
+			instance, "copy_started", json_string("18000.1"));
+		(void)json_object_set_new(
+			instance, "phase", json_string("collection copy"));
+	}
+	check(survey);
+	assert_string_equal(survey->lane[0].margin.how, MARGIN_WINDOW);
+	assert_int_equal(survey->lane[0].margin.s, 86400 - 72000);
+}
+
 static void test_margin_that_nobody_knows(void **state)
 {
 	json_t *fleet = made_up_fleet(2);
@@ -236,6 +259,7 @@ int main(void)
 		IN_SURVEY(test_margin_by_estimate),
 		IN_SURVEY(test_margin_by_the_fleet_file),
 		IN_SURVEY(test_margin_of_an_unknown_lag),
+		IN_SURVEY(test_margin_by_the_window_of_a_copy),
 		IN_SURVEY(test_margin_that_nobody_knows),
 		IN_SURVEY(test_margin_of_nothing),
 		IN_SURVEY(test_save_that_takes_too_long),

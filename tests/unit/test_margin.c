@@ -91,6 +91,24 @@ static void test_margin_by_oplog_is_the_least_of_the_shards(void **state)
 	assert_int_equal(s, 0);
 }
 
+static void test_margin_by_oplog_is_not_more_than_it_holds(void **state)
+{
+	int64_t s;
+	char why[250];
+
+	(void)state;
+	assert_true(by_oplog(INT64_MAX,
+		"{\"shards\":[{\"id\":\"a\",\"first\":\"100.1\",\"last\":"
+		"\"900.1\"}]}",
+		&s, why));
+	assert_int_equal(s, 800);
+	assert_true(by_oplog(500,
+		"{\"shards\":[{\"id\":\"a\",\"first\":\"100.1\",\"last\":"
+		"\"900.1\"}]}",
+		&s, why));
+	assert_int_equal(s, 400);
+}
+
 static void test_margin_by_oplog_that_cannot_be_read(void **state)
 {
 	int64_t s = 7;
@@ -165,6 +183,8 @@ int main(void)
 			test_margin_resume_point_that_one_does_not_tell),
 		cmocka_unit_test(
 			test_margin_by_oplog_is_the_least_of_the_shards),
+		cmocka_unit_test(
+			test_margin_by_oplog_is_not_more_than_it_holds),
 		cmocka_unit_test(test_margin_by_oplog_that_cannot_be_read),
 		cmocka_unit_test(test_margin_by_words),
 		cmocka_unit_test(test_margin_duration),

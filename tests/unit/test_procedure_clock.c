@@ -95,6 +95,41 @@ static void test_clock_runs_from_the_first_pause_to_the_last_resume(
 	assert_stands(world, "");
 }
 
+/* The clock turns nobody who may sync on the new version. */
+static void test_clock_syncs_from_the_first_resume_on(void **state)
+{
+	struct world *world = *state;
+	struct made_up_run *run = &world->run;
+	const struct run_lane *lane = &run->state.lane[0];
+
+	assert_false(mongosync()->syncs(lane));
+	go_through(run, "shop", "verify");
+	assert_false(mongosync()->syncs(lane));
+	made_up_intent(run, "shop", "resume", "b", NULL);
+	assert_true(mongosync()->syncs(lane));
+}
+
+static void test_clock_syncs_from_the_start_on_under_pause_never(void **state)
+{
+	json_t *fleet = made_up_fleet(2), *plan;
+	struct made_up_run run;
+	struct survey survey;
+
+	(void)state;
+	(void)json_object_set_new(fleet, "pause", json_string("never"));
+	made_up_survey(&survey, fleet);
+	made_up_group(&survey);
+	plan = mongosync()->forward(&survey);
+	made_up_begin(&run, plan);
+	go_through(&run, "shop", "activate");
+	assert_false(mongosync()->syncs(&run.state.lane[0]));
+	made_up_intent(&run, "shop", "start", "a", NULL);
+	assert_true(mongosync()->syncs(&run.state.lane[0]));
+	made_up_done(&run);
+	json_decref(plan);
+	made_up_survey_done(&survey);
+}
+
 /* Going back it runs on until the old version was resumed. */
 static void test_clock_runs_on_the_way_back(void **state)
 {
@@ -112,6 +147,20 @@ static void test_clock_runs_on_the_way_back(void **state)
 	assert_stands(world, "a b");
 	go_stage(run, "shop",
 		run_course_stage(&run->state.lane[0].back, "resume"), true);
+	assert_stands(world, "");
+}
+
+/* However the wall clock jumps, who was resumed stands no longer. */
+static void test_clock_ends_though_the_wall_clock_was_set_back(void **state)
+{
+	struct world *world = *state;
+	struct made_up_run *run = &world->run;
+
+	go_through(run, "shop", "verify");
+	assert_stands(world, "a b");
+	run->at -= 3600000;
+	made_up_act(run, "shop", "resume", "a");
+	made_up_act(run, "shop", "resume", "b");
 	assert_stands(world, "");
 }
 
@@ -160,7 +209,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_WORLD(
 			test_clock_runs_from_the_first_pause_to_the_last_resume),
+		IN_WORLD(test_clock_syncs_from_the_first_resume_on),
+		cmocka_unit_test(
+			test_clock_syncs_from_the_start_on_under_pause_never),
 		IN_WORLD(test_clock_runs_on_the_way_back),
+		IN_WORLD(test_clock_ends_though_the_wall_clock_was_set_back),
 		IN_WORLD(test_clock_of_who_was_not_paused_by_us),
 		IN_WORLD(test_forward_freezes_margin_and_time),
 	};

@@ -81,7 +81,7 @@ static void test_run_clock_follows_the_trend(void **state)
 	(void)state;
 	apply(&clock, BOOT,
 		"{\"at\":100000,\"up\":5000,\"stood_ms\":0,\"margin_s\":6000,"
-		"\"how\":\"estimate\",\"loud\":0}");
+		"\"how\":\"estimate\",\"resume_s\":77,\"loud\":0}");
 	/* Ten minutes took forty of the oplog: 3600 s of it are 900 s. */
 	apply(&clock, BOOT,
 		"{\"at\":700000,\"up\":605000,\"stood_ms\":600000,\"margin_s\":"
@@ -99,8 +99,11 @@ static void test_run_clock_of_a_piece_that_is_cut(void **state)
 
 	(void)state;
 	apply(&clock, BOOT,
+		"{\"at\":100500,\"up\":5500,\"stood_ms\":500,\"margin_s\":"
+		"600,\"how\":\"oplog\",\"resume_s\":77,\"loud\":0}");
+	apply(&clock, BOOT,
 		"{\"at\":110000,\"up\":15000,\"stood_ms\":10000,\"margin_s\":"
-		"360,\"how\":\"oplog\",\"loud\":0}");
+		"360,\"how\":\"oplog\",\"resume_s\":77,\"loud\":0}");
 	assert_int_equal(run_clock_left_ms(&clock, 10000), 360000);
 	assert_int_equal(run_clock_used(&clock, 10000), 40);
 }
@@ -147,6 +150,43 @@ static void test_run_clock_of_an_oplog_that_grows(void **state)
 	assert_int_equal(run_clock_used(&clock, 1000), 1);
 }
 
+/* The sync ran on between the plan and the pause: that its margin was larger
+ * then is no trend, and nothing of it was used up. */
+static void test_run_clock_of_a_plan_that_is_old(void **state)
+{
+	struct run_clock clock = {0};
+
+	(void)state;
+	apply(&clock, BOOT,
+		"{\"at\":1000,\"up\":5,\"since\":1000,\"stood_ms\":0,"
+		"\"margin_s\":36000,\"how\":\"oplog\",\"loud\":0}");
+	apply(&clock, BOOT,
+		"{\"at\":1100,\"up\":105,\"stood_ms\":100,\"margin_s\":18000,"
+		"\"how\":\"oplog\",\"resume_s\":77,\"loud\":0}");
+	assert_int_equal(run_clock_used(&clock, 100), 0);
+	apply(&clock, BOOT,
+		"{\"at\":401000,\"up\":400005,\"stood_ms\":400000,"
+		"\"margin_s\":17600,\"how\":\"oplog\",\"resume_s\":77,"
+		"\"loud\":0}");
+	assert_int_equal(run_clock_left_ms(&clock, 400000), 17600000);
+	assert_int_equal(run_clock_used(&clock, 400000), 2);
+}
+
+/* It begins late: power went right after the pause, and came back an hour
+ * later.  What was planned is counted from the pause. */
+static void test_run_clock_of_a_late_begin(void **state)
+{
+	struct run_clock clock = {0};
+
+	(void)state;
+	apply(&clock, "b2",
+		"{\"at\":3601000,\"up\":60000,\"since\":1000,\"stood_ms\":"
+		"3600000,\"margin_s\":7200,\"how\":\"estimate\",\"loud\":0}");
+	assert_int_equal(run_clock_left_ms(&clock, 3600000), 3600000);
+	assert_int_equal(run_clock_used(&clock, 3600000), 50);
+	assert_int_equal(run_clock_left_ms(&clock, 7300000), 0);
+}
+
 static void test_run_clock_ends(void **state)
 {
 	struct run_clock clock = begun();
@@ -170,6 +210,8 @@ int main(void)
 		cmocka_unit_test(
 			test_run_clock_of_another_way_begins_a_new_line),
 		cmocka_unit_test(test_run_clock_of_an_oplog_that_grows),
+		cmocka_unit_test(test_run_clock_of_a_plan_that_is_old),
+		cmocka_unit_test(test_run_clock_of_a_late_begin),
 		cmocka_unit_test(test_run_clock_ends),
 	};
 
