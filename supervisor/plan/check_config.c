@@ -13,6 +13,7 @@
 #include "supervisor/fleet/uri.h"
 
 #define SLACK_MS 3000 /* between two clocks */
+#define REPLACED_MS 1000
 
 bool is_to_change(const struct survey *survey, const struct seen_instance *seen)
 {
@@ -304,6 +305,14 @@ static enum uri_match match_hosts(
 	return best;
 }
 
+/* Nobody has changed or exchanged it since: it is what the process has read,
+ * and who answers under another name is another member of the same set. */
+static bool is_same_file(const struct seen_instance *seen)
+{
+	return seen->started_ms && seen->config_replaced_ms &&
+	       seen->config_replaced_ms - seen->started_ms <= REPLACED_MS;
+}
+
 static bool check_hosts(struct survey *survey, const struct seen_instance *seen,
 	const char *told)
 {
@@ -312,15 +321,20 @@ static bool check_hosts(struct survey *survey, const struct seen_instance *seen,
 
 	if (is != URI_OTHER)
 		return true;
-	finding = survey_add(
-		survey, FINDING_REFUSAL, "unchanged", seen->instance->name);
+	finding = survey_add(survey,
+		is_same_file(seen) ? FINDING_WARNING : FINDING_REFUSAL,
+		"unchanged", seen->instance->name);
 	finding_say(finding,
 		"the process syncs with %.150s, and %s names another host or "
 		"port",
 		told, seen->instance->config);
-	finding_fix(finding,
-		"put the connection string back: a sync that is started again "
-		"with another cluster is lost, or refuses to start");
+	finding_fix(finding, "%s",
+		is_same_file(seen)
+			? "the file is as old as the process: see that both "
+			  "are members of one cluster"
+			: "put the connection string back: a sync that is "
+			  "started again with another cluster is lost, or "
+			  "refuses to start");
 	return false;
 }
 

@@ -3,12 +3,9 @@
  */
 #include "supervisor/plan/survey.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +19,7 @@
 #include "supervisor/plan/checks.h"
 #include "supervisor/plan/room.h"
 #include "supervisor/plan/source.h"
+#include "supervisor/plan/survey_files.h"
 #include "supervisor/plan/target.h"
 #include "supervisor/plan/versions.h"
 #include "supervisor/process/compare.h"
@@ -331,99 +329,6 @@ static void look_at_artifact(struct looking *looking)
 	answered(ask);
 }
 
-static void look_at_claim(const struct survey *survey, const char *name,
-	int port, struct claim *claim, struct err *claim_err)
-{
-	if (claim_find(survey->fleet->install_root, name, port, NULL, claim,
-		    claim_err))
-		return;
-	memset(claim, 0, sizeof(*claim));
-	if (claim_err->code == ERR_MISSING)
-		*claim_err = (struct err){0};
-}
-
-static void look_at_links(struct survey *survey)
-{
-	const struct fleet *fleet = survey->fleet;
-
-	for (unsigned i = 0; i < survey->lane_count; i++) {
-		struct seen_lane *lane = &survey->lane[i];
-		const struct link_spec link = {
-			.path = lane->link_path,
-			.root = fleet->install_root,
-			.name = "mongosync",
-			.is_binary = lane->link_binary,
-		};
-		_cleanup_free_ char *kept = NULL;
-
-		look_at_claim(survey, lane->link_path, 0, &lane->link_claim,
-			&lane->link_claim_err);
-		if (!link_read(&link, &lane->link, &lane->link_err) ||
-			!link_check_writable(&link, &lane->link_err))
-			continue;
-		kept = memory_text("%s/versions/%s/bin/mongosync",
-			fleet->install_root, lane->from);
-		lane->kept = lane->link.kind == LINK_VERSION && lane->from[0] &&
-			     access(kept, X_OK) == 0;
-		if (lane->kept)
-			(void)!version_of_binary(
-				kept, lane->kept_version, &lane->kept_err);
-	}
-}
-
-/* A file without a name leaves no trace. */
-static bool can_make_files(const char *dir, struct err *err)
-{
-	_cleanup_fd_ int fd = sys->openat(
-		AT_FDCWD, dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0700);
-
-	if (fd >= 0 ||
-		/* this file system has none such */
-		((errno == EOPNOTSUPP || errno == EISDIR) &&
-			faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0))
-		return true;
-	return err_sys(err, ERR_CONFIG, errno,
-		"no files can be made in %s as uid %u", dir,
-		(unsigned)geteuid());
-}
-
-static void look_at_root(struct survey *survey)
-{
-	_cleanup_free_ char *versions =
-		memory_text("%s/versions", survey->fleet->install_root);
-	char dir[PATH_MAX];
-	struct statvfs fs;
-
-	if (!room_nearest(versions, dir))
-		(void)err_sys(&survey->root_err, ERR_CONFIG, errno,
-			"%s cannot be looked for", versions);
-	else if (can_make_files(dir, &survey->root_err) &&
-		 statvfs(dir, &fs) == 0 && (fs.f_flag & ST_NOEXEC))
-		(void)err_set(&survey->root_err, ERR_CONFIG,
-			"the file system of %s is mounted noexec: nothing in "
-			"it can be executed",
-			dir);
-}
-
-/* Another user's executable cannot be read: the link is the last proof. */
-static void versions_from_links(struct survey *survey)
-{
-	for (unsigned i = 0; i < survey->instance_count; i++) {
-		struct seen_instance *seen = &survey->instance[i];
-		struct seen_lane *lane = &survey->lane[seen->lane];
-
-		if (seen->version[0] || lane->link.kind != LINK_VERSION ||
-			seen->process.view != PROCESS_RUNNING)
-			continue;
-		(void)snprintf(seen->version, sizeof(seen->version), "%s",
-			lane->link.version);
-		seen->version_proof = "link";
-		if (!lane->from[0])
-			(void)snprintf(lane->from, sizeof(lane->from), "%s",
-				lane->link.version);
-	}
-}
-
 static bool load_instances(struct survey *survey, struct err *err)
 {
 	const struct fleet *fleet = survey->fleet;
@@ -459,8 +364,7 @@ static bool load_instances(struct survey *survey, struct err *err)
 		seen->run_file = fleet_state_path(fleet, leaf);
 		if (stat(seen->instance->config, &st) == 0)
 			seen->config_ms = ms_of(&st.st_mtim);
-		look_at_claim(survey, seen->instance->name, seen->config.port,
-			&seen->claim, &seen->claim_err);
+		seen->config_replaced_ms = ms_of(&st.st_ctim);
 	}
 	return true;
 }
@@ -585,11 +489,7 @@ bool survey_take(const struct fleet *fleet,
 	if (looking.base)
 		event_base_free(looking.base);
 	if (ok && survey_group(&survey, err)) {
-		look_at_links(&survey);
-		look_at_root(&survey);
-		(void)!claim_check_writable(
-			fleet->install_root, &survey.claims_err);
-		versions_from_links(&survey);
+		survey_look_at_files(&survey);
 		room_look(&survey);
 		earlier_read(fleet, &earlier);
 		survey.expected = earlier_expect(&earlier);

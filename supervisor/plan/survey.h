@@ -36,8 +36,10 @@ struct seen_instance {
 	unsigned lane; /* index, once grouped */
 	struct claim claim; /* run[0] == 0: unclaimed */
 	struct err claim_err; /* no code: claim is what is there */
-	int64_t started_ms, config_ms; /* wall clock: when it was started, and
-					* its file changed; 0: not known */
+	/* Wall clock, 0: not known.  When it was started; when its file was
+	 * written; and when another one may have taken its place at the latest
+	 * (by mv or cp -p, too). */
+	int64_t started_ms, config_ms, config_replaced_ms;
 	char differs[400]; /* how a start by us differs from what runs, or "" */
 };
 

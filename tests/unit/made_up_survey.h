@@ -84,6 +84,7 @@ static inline void made_up_instance(struct seen_instance *seen, unsigned index)
 	seen->config.key_count = 1;
 	seen->started_ms = 1700000000000;
 	seen->config_ms = seen->started_ms - 60000;
+	seen->config_replaced_ms = seen->config_ms;
 	seen->process.view = PROCESS_RUNNING;
 	seen->process.pid = (pid_t)(1000 + index);
 	seen->process.start_ticks = 5000 + index;

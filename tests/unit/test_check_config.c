@@ -209,6 +209,11 @@ static void test_unchanged_with_other_clusters(void **state)
 
 	set_uris(seen, "mongodb://a:1,c:1", "mongodb://b:2");
 	tell_hosts(seen, "cluster0: c:1", "cluster1: b:3");
+	assert_warns(survey, "unchanged", "a",
+		"the process syncs with cluster1: b:3, and /etc/a.yaml names "
+		"another host or port");
+	survey->finding_count = 0;
+	seen->config_replaced_ms = seen->started_ms + 5000;
 	assert_refuses(survey, "unchanged", "a",
 		"the process syncs with cluster1: b:3, and /etc/a.yaml names "
 		"another host or port",
