@@ -130,7 +130,8 @@ static size_t on_data(char *data, size_t one, size_t len, void *arg)
 	(void)one; /* is 1 */
 	if (!attempt->began && !begin(attempt))
 		return 0;
-	if (len > download->max - download->have) {
+	if (download->have > download->max ||
+		len > download->max - download->have) {
 		(void)refuse_size(attempt);
 		return 0;
 	}
