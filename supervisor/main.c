@@ -28,10 +28,11 @@ int main(int argc, char **argv)
 	/* Output that fails, or a closed terminal, must not end a run. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
-	/* What these two build for us is never built in part. */
+	/* What these build for us is never built in part. */
 	json_set_alloc_funcs(memory_alloc, free);
 	event_set_mem_functions(memory_alloc, memory_realloc, free);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, memory_alloc, free,
+		    memory_realloc, memory_strdup, memory_calloc) != 0)
 		memory_out();
 	know_proxies();
 	code = cli_main(argc, argv);

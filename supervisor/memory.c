@@ -42,6 +42,20 @@ void *memory_alloc(size_t size)
 	return p;
 }
 
+void *memory_calloc(size_t count, size_t size)
+{
+	void *p = calloc(count, size);
+
+	if (!p && count && size)
+		memory_out();
+	return p;
+}
+
+char *memory_strdup(const char *text)
+{
+	return memory_must(strdup(text));
+}
+
 void *memory_realloc(void *p, size_t size)
 {
 	void *grown = realloc(p, size);
