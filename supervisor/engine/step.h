@@ -14,6 +14,7 @@
 #include "state/run_state.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/engine/helper.h"
+#include "supervisor/host/host.h"
 #include "supervisor/plan/target.h"
 
 enum step_view { /* what an observation, or a guard, may conclude */
@@ -40,6 +41,7 @@ struct run_env {
 	struct helpers *helpers;
 	struct helpers *clock_helpers; /* of their own: they must hold up no
 					  step, nor a step them */
+	struct hosts *hosts;
 	const struct fleet *fleet;
 	const struct targets *targets;
 	const struct run_state *state;
@@ -61,6 +63,12 @@ struct step_run {
 	/* What is under way, so that it can be ended with the step. */
 	struct http_call *call;
 	struct child *child;
+	struct host_call *asked;
+	/* Who goes on with the answer; see steps/ask.h. */
+	host_fn *told;
+	bool (*then)(struct step_run *run, struct err *err);
+	sync_progress_fn *progressed;
+	unsigned questions;
 	bool acted; /* its act came back well, in this supervisor's life */
 	int64_t acted_ms; /* CLOCK_BOOTTIME of that */
 };

@@ -3,14 +3,13 @@
  */
 #include "supervisor/plan/room.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
+#include <sys/stat.h>
 
 #include "state/cleanup.h"
 #include "supervisor/engine/engine.h"
+#include "supervisor/install/place.h"
 #include "supervisor/memory.h"
 
 #define MIB (1u << 20)
@@ -25,36 +24,10 @@ uint64_t room_for_copy(uint64_t bytes)
 	return bytes + bytes / 4 + MIB;
 }
 
-bool room_nearest(const char *path, char ret_path[PATH_MAX])
-{
-	struct stat st;
-
-	(void)snprintf(ret_path, PATH_MAX, "%s", path);
-	while (stat(ret_path, &st) != 0) {
-		char *slash = strrchr(ret_path, '/');
-
-		if (!slash || (errno != ENOENT && errno != ENOTDIR))
-			return false;
-		slash[slash == ret_path] = '\0';
-		if (slash == ret_path)
-			return true;
-	}
-	return true;
-}
-
 static void look_at(struct seen_place *place, const char *path)
 {
-	char there[PATH_MAX];
-	struct statvfs fs;
-	struct stat st;
-
 	place->path = path;
-	if (!room_nearest(path, there) || stat(there, &st) != 0 ||
-		statvfs(there, &fs) != 0)
-		return;
-	place->seen = true;
-	place->device = st.st_dev;
-	place->free = (uint64_t)fs.f_bavail * fs.f_frsize;
+	place->seen = place_room(path, &place->device, &place->free);
 }
 
 static void look_at_executable(const struct survey *survey, unsigned index)

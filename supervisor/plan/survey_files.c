@@ -12,9 +12,9 @@
 
 #include "state/cleanup.h"
 #include "state/sys.h"
+#include "supervisor/install/place.h"
 #include "supervisor/install/version.h"
 #include "supervisor/memory.h"
-#include "supervisor/plan/room.h"
 
 static void look_at_claim(const struct survey *survey, const char *name,
 	int port, struct claim *claim, struct err *claim_err)
@@ -56,38 +56,12 @@ static void look_at_links(struct survey *survey)
 	}
 }
 
-/* A file without a name leaves no trace. */
-static bool can_make_files(const char *dir, struct err *err)
-{
-	_cleanup_fd_ int fd = sys->openat(
-		AT_FDCWD, dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0700);
-
-	if (fd >= 0 ||
-		/* this file system has none such */
-		((errno == EOPNOTSUPP || errno == EISDIR) &&
-			faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0))
-		return true;
-	return err_sys(err, ERR_CONFIG, errno,
-		"no files can be made in %s as uid %u", dir,
-		(unsigned)geteuid());
-}
-
 static void look_at_root(struct survey *survey)
 {
 	_cleanup_free_ char *versions =
 		memory_text("%s/versions", survey->fleet->install_root);
-	char dir[PATH_MAX];
-	struct statvfs fs;
 
-	if (!room_nearest(versions, dir))
-		(void)err_sys(&survey->root_err, ERR_CONFIG, errno,
-			"%s cannot be looked for", versions);
-	else if (can_make_files(dir, &survey->root_err) &&
-		 statvfs(dir, &fs) == 0 && (fs.f_flag & ST_NOEXEC))
-		(void)err_set(&survey->root_err, ERR_CONFIG,
-			"the file system of %s is mounted noexec: nothing in "
-			"it can be executed",
-			dir);
+	(void)!place_can_hold_programs(versions, &survey->root_err);
 }
 
 /* Another user's executable cannot be read: the link is the last proof. */

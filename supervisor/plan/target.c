@@ -149,11 +149,22 @@ static bool make_process(
 	return true;
 }
 
+const char *target_claim_name(const struct target *target)
+{
+	return target->type == TARGET_LINK ? target->link.path : target->name;
+}
+
+int target_claim_port(const struct target *target)
+{
+	return target->type == TARGET_PROCESS ? target->config.port : 0;
+}
+
 static bool make_target(struct targets *targets, struct target *target,
-	const struct fleet *fleet, struct err *err)
+	const struct fleet *fleet, struct hosts *hosts, struct err *err)
 {
 	target->name = text_of(target->json, "name");
 	target->lane = text_of(target->json, "lane");
+	target->host = hosts_get(hosts, text_of(target->json, "host"));
 	if (!target->name ||
 		!parse_type(text_of(target->json, "type"), &target->type))
 		return err_set(err, ERR_JOURNAL,
@@ -184,7 +195,7 @@ static bool make_target(struct targets *targets, struct target *target,
 }
 
 bool targets_new(const json_t *plan, const struct fleet *fleet,
-	struct targets *ret_targets, struct err *err)
+	struct hosts *hosts, struct targets *ret_targets, struct err *err)
 {
 	const json_t *list = json_object_get(plan, "targets");
 	struct targets targets = {0};
@@ -196,7 +207,7 @@ bool targets_new(const json_t *plan, const struct fleet *fleet,
 		struct target *target = &targets.item[targets.count++];
 
 		target->json = json_array_get(list, i);
-		if (!make_target(&targets, target, fleet, err)) {
+		if (!make_target(&targets, target, fleet, hosts, err)) {
 			targets_done(&targets);
 			return false;
 		}

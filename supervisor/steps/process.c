@@ -196,19 +196,22 @@ static void stoppable(
 	}
 }
 
-bool can_stop(struct step_run *run, struct err *err)
+static bool can_stop_ours(struct step_run *run, struct err *err)
 {
 	/* SIGKILL comes after a stop signal that was allowed. */
 	const char *signal_name =
 		json_string_value(json_object_get(run->saw, "signal"));
 
-	if (!claimed(run))
-		return true;
 	if (signal_name && strcmp(signal_name, "KILL") == 0) {
 		step_saw(run, VIEW_REACHED, "kill_after has passed");
 		return true;
 	}
 	return ask_progress(run, stoppable, err);
+}
+
+bool can_stop(struct step_run *run, struct err *err)
+{
+	return if_claimed(run, can_stop_ours, err);
 }
 
 static void stopped_or_started(void *arg, const struct err *err)

@@ -26,9 +26,9 @@ step_fn see_put_back, can_put_back, do_put_back;
 /* margin.c: beside the steps, while the lane stands still */
 step_fn see_margin;
 
-/* claims.c: true if the step's instance or link is still ours; answers the
- * guard otherwise. */
-bool claimed(struct step_run *run);
+/* claims.c: goes on with `then` if the step's instance or link is still ours;
+ * answers the guard otherwise. */
+bool if_claimed(struct step_run *run, step_fn *then, struct err *err);
 /* sync.c: asks /progress; done gets the answer with the step as its arg. */
 bool ask_progress(
 	struct step_run *run, sync_progress_fn *done, struct err *err);

@@ -328,10 +328,8 @@ static bool still_lives(const struct step_run *run)
 				json_object_get(known, "start_ticks"));
 }
 
-bool can_ask(struct step_run *run, struct err *err)
+static bool can_ask_ours(struct step_run *run, struct err *err)
 {
-	if (!claimed(run))
-		return true;
 	/* The usual case, at the price of one small read: a look at a whole
 	 * host for each of a hundred processes would tear their batch. */
 	if (still_lives(run)) {
@@ -340,6 +338,11 @@ bool can_ask(struct step_run *run, struct err *err)
 	}
 	return run->target->ops->observe(
 		run->env->base, &run->target->process, askable, run, err);
+}
+
+bool can_ask(struct step_run *run, struct err *err)
+{
+	return if_claimed(run, can_ask_ours, err);
 }
 
 /* Never beyond the step's own patience. */
