@@ -68,6 +68,10 @@ struct step_run {
 	host_fn *told;
 	bool (*then)(struct step_run *run, struct err *err);
 	sync_progress_fn *progressed;
+	sync_reply_fn *replied;
+	const struct target *about; /* whose API is looked for */
+	bool resumes;
+	struct sync_progress answer; /* while something is asked about it */
 	unsigned questions;
 	bool acted; /* its act came back well, in this supervisor's life */
 	int64_t acted_ms; /* CLOCK_BOOTTIME of that */

@@ -233,6 +233,19 @@ static void look_at_kept(
 			result, "kept_err", op_err_json(&err));
 }
 
+/* What would be kept then. */
+static void look_at_executable(const json_t *ask, json_t *result)
+{
+	char exe[64];
+	struct stat st;
+
+	(void)snprintf(exe, sizeof(exe), "/proc/%lld/exe",
+		(long long)json_integer_value(json_object_get(ask, "pid")));
+	if (stat(exe, &st) == 0)
+		(void)json_object_set_new(result, "adopted_bytes",
+			json_integer((json_int_t)st.st_size));
+}
+
 bool op_link_look(const json_t *ask, json_t **ret_result, struct err *err)
 {
 	struct link_spec link;
@@ -257,6 +270,8 @@ bool op_link_look(const json_t *ask, json_t **ret_result, struct err *err)
 		(void)json_object_set_new(result, "err", op_err_json(&why));
 	else if (seen.kind == LINK_VERSION && from[0] && is_kept(&link, from))
 		look_at_kept(&link, from, result);
+	if (!json_object_get(result, "kept"))
+		look_at_executable(ask, result);
 	return true;
 }
 
@@ -265,6 +280,8 @@ bool op_root_look(const json_t *ask, json_t **ret_result, struct err *err)
 	_cleanup_free_ char *versions = NULL, *version_dir = NULL;
 	const char *root, *version;
 	struct err why = {0};
+	uint64_t free;
+	dev_t device;
 	struct stat st;
 	json_t *result;
 
@@ -281,6 +298,10 @@ bool op_root_look(const json_t *ask, json_t **ret_result, struct err *err)
 	if (!claim_check_writable(root, &why))
 		(void)json_object_set_new(
 			result, "claims_err", op_err_json(&why));
+	if (place_room(root, &device, &free))
+		(void)json_object_update_new(result,
+			json_pack("{s:I, s:I}", "device", (json_int_t)device,
+				"free", (json_int_t)free));
 	*ret_result = result;
 	return true;
 }

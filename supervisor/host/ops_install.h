@@ -45,9 +45,10 @@ host_op_fn op_version_see;
 host_op_fn op_unpack;
 /* {root, needed, keep} -> {} */
 host_op_fn op_prune;
-/* {link, from} -> {kind, version, run, kept, kept_version, kept_err, err} */
+/* {link, from, pid} -> {kind, version, run, kept, kept_version, kept_err, err,
+ * adopted_bytes} */
 host_op_fn op_link_look;
-/* {root, version} -> {root_err, claims_err, delivered} */
+/* {root, version} -> {root_err, claims_err, delivered, device, free} */
 host_op_fn op_root_look;
 
 /* An error as a member of an answer. */

@@ -96,7 +96,6 @@ static bool make_process(
 	struct target *target, const struct fleet *fleet, struct err *err)
 {
 	const char *id = text_of(target->json, "id");
-	char leaf[160];
 
 	target->instance = find_instance(fleet, target->name);
 	if (!target->instance)
@@ -119,16 +118,15 @@ static bool make_process(
 			"planned",
 			target->instance->config, target->config.id,
 			id ? id : "");
-	(void)snprintf(leaf, sizeof(leaf), "%s.run", target->name);
-	target->run_file = fleet_state_path(fleet, leaf);
+	target->run_file = fleet_instance_path(fleet, target->instance, "run");
 	target->process = target_process_spec(
 		target->instance, &target->config, target->run_file);
 	if (target->instance->spawn)
 		target->process.argv = planned_argv(target->json);
 	/* What a start command's daemon says goes where spawn puts it. */
 	if (!target->process.output) {
-		(void)snprintf(leaf, sizeof(leaf), "%s.out", target->name);
-		target->output = fleet_state_path(fleet, leaf);
+		target->output =
+			fleet_instance_path(fleet, target->instance, "out");
 		target->process.output = target->output;
 	}
 	target->api = sync_api_find(fleet->procedure);

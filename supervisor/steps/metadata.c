@@ -392,9 +392,7 @@ static void ask_next_phase(struct step_run *run)
 		step_saw(run, VIEW_REACHED, "what was saved may be put back");
 		return;
 	}
-	if (!target->api->progress(run->env->http, &target->place,
-		    (int64_t)run->env->fleet->timeouts.api * 1000, phase_told,
-		    run, &run->call, &err))
+	if (!ask_progress_of(run, target, phase_told, &err))
 		step_cannot_look(run, &err);
 }
 
@@ -406,6 +404,12 @@ static void phase_told(
 	struct err runs = {0};
 
 	run->call = NULL;
+	/* One that is out of reach may be RUNNING. */
+	if (err && host_trouble(asked_target(run)->host)[0]) {
+		step_saw(run, VIEW_UNKNOWN, "%s",
+			host_trouble(asked_target(run)->host));
+		return;
+	}
 	if (!err && is_another(run, asked_target(run), progress, true, &runs)) {
 		step_blocked(run, &runs);
 		return;

@@ -114,7 +114,7 @@ static void test_check_claim_on_a_link(void **state)
 {
 	struct survey *survey = *state;
 
-	claim_it(&survey->lane[0].link_claim);
+	claim_it(&survey->lane[0].link[0].claim);
 	assert_refuses(survey, "claim", "/opt/mongosync/shop/current",
 		"run other-run", ERR_HELD);
 }
