@@ -277,8 +277,8 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	if (!fleet_from_json(json_object_get(state->plan, "fleet"),
 		    &engine->fleet, err) ||
 		!hosts_new(engine->base, state->run, &engine->env.hosts, err) ||
-		!targets_new(state->plan, engine->fleet, engine->env.hosts,
-			&engine->targets, err) ||
+		!targets_new(state->plan, engine->fleet, state->run,
+			engine->env.hosts, &engine->targets, err) ||
 		!http_new(engine->base, &engine->env.http, err) ||
 		!helpers_new(engine->base, NULL, &engine->env.helpers, err) ||
 		!helpers_new(

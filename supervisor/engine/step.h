@@ -67,6 +67,8 @@ struct step_run {
 	/* Who goes on with the answer; see steps/ask.h. */
 	host_fn *told;
 	bool (*then)(struct step_run *run, struct err *err);
+	bool (*with_config)(struct step_run *run, struct err *err);
+	const struct target *config_of;
 	sync_progress_fn *progressed;
 	sync_reply_fn *replied;
 	const struct target *about; /* whose API is looked for */

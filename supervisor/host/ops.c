@@ -1,27 +1,18 @@
 /*
- * ops.c - the table of what can be asked of a host.
+ * ops.c - finding what was asked by its name.
  */
 #include "supervisor/host/ops.h"
 
-#include "supervisor/host/ops_install.h"
+#include <string.h>
 
-const struct host_op host_ops[] = {
-	{"claim_see", op_claim_see, false},
-	{"claim_check", op_claim_check, false},
-	{"claim_create", op_claim_create, false},
-	{"claims_left", op_claims_left, false},
-	{"claims_remove", op_claims_remove, false},
-	{"claims_look", op_claims_look, false},
-	{"link_see", op_link_see, false},
-	{"link_hold", op_link_hold, false},
-	{"link_point", op_link_point, false},
-	{"link_look", op_link_look, true},
-	{"adopt", op_adopt, true},
-	{"unadopt", op_unadopt, true},
-	{"version_see", op_version_see, true},
-	{"unpack", op_unpack, true},
-	{"prune", op_prune, true},
-	{"root_look", op_root_look, true},
-};
+const struct host_op *host_op_find(const char *name)
+{
+	const struct host_op *const lists[] = {
+		host_ops_files, host_ops_process, host_ops_install};
 
-const size_t host_ops_count = sizeof(host_ops) / sizeof(host_ops[0]);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const struct host_op *op = lists[i]; op->name; op++)
+			if (strcmp(op->name, name) == 0)
+				return op;
+	return NULL;
+}

@@ -305,3 +305,23 @@ bool op_root_look(const json_t *ask, json_t **ret_result, struct err *err)
 	*ret_result = result;
 	return true;
 }
+
+const struct host_op host_ops_install[] = {
+	{"claim_see", op_claim_see, HOST_QUICK},
+	{"claim_check", op_claim_check, HOST_QUICK},
+	{"claim_create", op_claim_create, HOST_QUICK},
+	{"claims_left", op_claims_left, HOST_QUICK},
+	{"claims_remove", op_claims_remove, HOST_QUICK},
+	{"claims_look", op_claims_look, HOST_QUICK},
+	{"link_see", op_link_see, HOST_QUICK},
+	{"link_hold", op_link_hold, HOST_QUICK},
+	{"link_point", op_link_point, HOST_QUICK},
+	{"link_look", op_link_look, HOST_SLOW},
+	{"adopt", op_adopt, HOST_SLOW},
+	{"unadopt", op_unadopt, HOST_SLOW},
+	{"version_see", op_version_see, HOST_SLOW},
+	{"unpack", op_unpack, HOST_SLOW},
+	{"prune", op_prune, HOST_SLOW},
+	{"root_look", op_root_look, HOST_SLOW},
+	{0},
+};

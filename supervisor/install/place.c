@@ -13,6 +13,7 @@
 
 #include "state/cleanup.h"
 #include "state/sys.h"
+#include "supervisor/install/files.h"
 
 bool place_nearest(const char *path, char ret_path[PATH_MAX])
 {
@@ -45,6 +46,27 @@ static bool can_make_files(const char *dir, struct err *err)
 	return err_sys(err, ERR_CONFIG, errno,
 		"no files can be made in %s as uid %u", dir,
 		(unsigned)geteuid());
+}
+
+bool place_make_private(const char *file, struct err *err)
+{
+	char parent[PATH_MAX], above[PATH_MAX];
+	char *slash;
+
+	if (!files_path(parent, err, "%s", file))
+		return false;
+	slash = strrchr(parent, '/');
+	if (slash)
+		*slash = '\0';
+	if (!files_path(above, err, "%s", parent))
+		return false;
+	slash = strrchr(above, '/');
+	if (slash)
+		*slash = '\0';
+	return files_mkdir_all(above, err) &&
+	       (mkdir(parent, 0700) == 0 || errno == EEXIST ||
+		       err_sys(err, files_code(errno), errno, "making %s",
+			       parent));
 }
 
 bool place_can_hold_programs(const char *path, struct err *err)

@@ -13,6 +13,8 @@
 
 /* Of what is not there yet, the nearest folder above that is; false: errno. */
 bool place_nearest(const char *path, char ret_path[PATH_MAX]);
+/* Makes the folders of a file, the last of them for nobody else. */
+bool place_make_private(const char *file, struct err *err) WARN_UNUSED;
 /* Can files be made there, and programs run?  ERR_CONFIG says why not. */
 bool place_can_hold_programs(const char *path, struct err *err) WARN_UNUSED;
 /* The file system's name for this host, and bytes that everybody may use. */

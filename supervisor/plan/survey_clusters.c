@@ -121,7 +121,7 @@ void survey_find_clusters(struct looking *looking)
 		survey_ask_cluster(
 			looking, cluster, "summary", cluster->destination);
 		survey_ask_cluster(looking, cluster, "shards", cluster->source);
-		ask_cluster(
+		survey_ask_cluster(
 			looking, cluster, source_privileges, cluster->source);
 		survey_ask_cluster(looking, cluster, destination_privileges,
 			cluster->destination);

@@ -37,8 +37,9 @@ struct target {
 	const struct sync_api *api;
 	const struct process_ops *ops;
 	struct process_spec process;
-	struct http_place place;
+	/* On another host only what the plan says of it, until it is read. */
 	struct instance_config config;
+	bool config_read;
 	enum sync_phase was; /* before the run */
 	const char *from; /* version before the run */
 	const char *answers_as; /* mongosyncID before the run, "" = not told */
@@ -58,7 +59,7 @@ struct targets {
 };
 
 /* All are borrowed for as long as the targets live. */
-bool targets_new(const json_t *plan, const struct fleet *fleet,
+bool targets_new(const json_t *plan, const struct fleet *fleet, const char *run,
 	struct hosts *hosts, struct targets *ret_targets,
 	struct err *err) WARN_UNUSED;
 void targets_done(struct targets *targets);
@@ -70,6 +71,10 @@ const struct target *targets_next(const struct targets *targets,
  * port of that host. */
 const char *target_claim_name(const struct target *target);
 int target_claim_port(const struct target *target);
+
+/* Takes the text of the file of a process on another host. */
+bool target_read_config(
+	struct target *target, const char *text, struct err *err) WARN_UNUSED;
 
 /* A process_spec of an instance for looking at it before there is a plan;
  * argv may be NULL.  run_file must outlive it. */

@@ -182,7 +182,7 @@ bool is_another(const struct step_run *run, const struct target *target,
 		(void)err_set(err, ERR_DECIDE,
 			"port %u is answered by another process (mongosyncID "
 			"\"%s\", not \"%s\")",
-			target->place.port, progress->id, id);
+			target->config.port, progress->id, id);
 		return true;
 	}
 	if (progress->coordinator[0] &&
@@ -191,7 +191,7 @@ bool is_another(const struct step_run *run, const struct target *target,
 		(void)err_set(err, ERR_DECIDE,
 			"port %u is answered by a process of another migration "
 			"(coordinatorID \"%s\")",
-			target->place.port, progress->coordinator);
+			target->config.port, progress->coordinator);
 		return true;
 	}
 	return false;

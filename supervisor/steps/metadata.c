@@ -179,9 +179,14 @@ static bool look_at_copy(struct step_run *run, struct err *err)
 	return ask(run, "check_copy", directory, LOOK_MS, copy_checked, err);
 }
 
-bool see_saved(struct step_run *run, struct err *err)
+static bool see_saved_known(struct step_run *run, struct err *err)
 {
 	return after_links(run, look_at_copy, err);
+}
+
+bool see_saved(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, see_saved_known, err);
 }
 
 bool can_save(struct step_run *run, struct err *err)
@@ -288,9 +293,14 @@ static void summed_up(void *arg, const json_t *result, const struct err *err)
 		step_saw(run, VIEW_REACHED, "the same sync");
 }
 
-bool see_verified(struct step_run *run, struct err *err)
+static bool see_summary(struct step_run *run, struct err *err)
 {
 	return ask(run, "summary", NULL, LOOK_MS, summed_up, err);
+}
+
+bool see_verified(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, see_summary, err);
 }
 
 static bool may_restore(const struct step_run *run)
@@ -444,11 +454,16 @@ static void unchanged(void *arg, const json_t *result, const struct err *err)
 		ask_next_phase(run);
 }
 
-bool see_unchanged(struct step_run *run, struct err *err)
+static bool see_digest_unchanged(struct step_run *run, struct err *err)
 {
 	json_decref(run->memory);
 	run->memory = json_pack("{s:i}", "asked", 0);
 	return ask(run, "digest", NULL, LOOK_MS, unchanged, err);
+}
+
+bool see_unchanged(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, see_digest_unchanged, err);
 }
 
 static void put_back_compared(
@@ -466,7 +481,7 @@ static void put_back_compared(
 		changed(run);
 }
 
-bool see_put_back(struct step_run *run, struct err *err)
+static bool see_if_put_back(struct step_run *run, struct err *err)
 {
 	/* The old version runs again and writes: that is as it should be. */
 	if (run_course_began(&run->lane->back, "start")) {
@@ -475,6 +490,11 @@ bool see_put_back(struct step_run *run, struct err *err)
 		return true;
 	}
 	return ask(run, "digest", NULL, LOOK_MS, put_back_compared, err);
+}
+
+bool see_put_back(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, see_if_put_back, err);
 }
 
 bool can_put_back(struct step_run *run, struct err *err)

@@ -31,6 +31,10 @@ step_fn see_margin;
 /* claims.c: goes on with `then` if the step's instance or link is still ours;
  * answers the guard otherwise. */
 bool if_claimed(struct step_run *run, step_fn *then, struct err *err);
+/* config.c: goes on with `then` when the process's own file has been read;
+ * answers the look otherwise. */
+bool after_config(struct step_run *run, const struct target *target,
+	step_fn *then, struct err *err);
 /* api.c: asks /progress; done gets the answer with the step as its arg. */
 bool ask_progress(
 	struct step_run *run, sync_progress_fn *done, struct err *err);

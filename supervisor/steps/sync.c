@@ -105,9 +105,14 @@ static void ready(
 	step_saw(run, VIEW_REACHED, "%s", progress->phase_text);
 }
 
-bool see_ready(struct step_run *run, struct err *err)
+static bool ask_ready(struct step_run *run, struct err *err)
 {
 	return ask_progress(run, ready, err);
+}
+
+bool see_ready(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target, ask_ready, err);
 }
 
 static bool leaving(const struct step_run *run)

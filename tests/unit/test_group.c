@@ -223,7 +223,7 @@ static void test_survey_group_knows_a_link_that_is_the_executable(void **state)
 	made_up_survey(&survey, fleet);
 	made_up_group(&survey);
 	assert_true(survey.lane[0].link[0].is_binary);
-	path = seen_lane_binary(&survey.lane[0]);
+	path = seen_link_binary(&survey.lane[0].link[0]);
 	assert_string_equal(path, "/usr/local/bin/mongosync");
 	free(path);
 	made_up_survey_done(&survey);

@@ -296,7 +296,7 @@ static void test_check_link_that_is_held(void **state)
 {
 	struct survey *survey = *state;
 
-	survey->lane[0].link =
+	survey->lane[0].link[0].seen =
 		(struct link_seen){.kind = LINK_HOLD, .run = "other-run"};
 	assert_refuses(
 		survey, "link", "shop", "held by run other-run", ERR_CONFIG);
@@ -310,7 +310,8 @@ static void test_check_link_that_is_to_be_adopted(void **state)
 		struct survey *survey = take_fleet(state, made_up_fleet(1));
 
 		survey->lane[0].link[0].kept = false;
-		survey->lane[0].link = (struct link_seen){.kind = kinds[i]};
+		survey->lane[0].link[0].seen =
+			(struct link_seen){.kind = kinds[i]};
 		check(survey);
 		assert_says(survey, FINDING_PASS, "link", "shop",
 			"will be adopted: what runs now is kept as "

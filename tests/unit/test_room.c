@@ -86,7 +86,7 @@ static void test_room_on_one_file_system(void **state)
 static void test_room_for_what_is_kept(void **state)
 {
 	(void)state;
-	survey.lane[0].adopted_bytes = 30 * MIB;
+	survey.lane[0].link[0].adopted_bytes = 30 * MIB;
 	look(STATE_NEEDS, ROOT_NEEDS + 30 * MIB - 1);
 	assert_non_null(
 		find(&survey, FINDING_REFUSAL, "room", "/opt/mongosync"));
