@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 	}
 	remove_ourselves();
 	json_set_alloc_funcs(memory_alloc, free);
-	helper_follow_parent();
+	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(077);
 	out = take_stdout();
 	if (out < 0 || pthread_create(&watcher, NULL, watch_input, NULL) != 0 ||
