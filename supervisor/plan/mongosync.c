@@ -16,6 +16,14 @@
 #include "supervisor/memory.h"
 #include "supervisor/plan/procedure.h"
 
+static bool is_on_other_hosts(const struct fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->instance_count; i++)
+		if (fleet->instance[i].host)
+			return true;
+	return false;
+}
+
 /* Adds a stage; targets is stolen and a stage without targets is left out. */
 static json_t *add_stage(json_t *stages, const struct fleet *fleet,
 	const char *name, json_t *targets)
@@ -43,6 +51,8 @@ static json_t *add_stage(json_t *stages, const struct fleet *fleet,
 		json_decref(targets);
 		return NULL;
 	}
+	if (is_on_other_hosts(fleet) && patience < timeouts->reach)
+		patience = timeouts->reach;
 	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
 		if (strcmp(of[i].kind, name) == 0) {
 			patience = of[i].patience;

@@ -63,8 +63,9 @@ launch_on() { # HOST NAME: as a person would by hand there
 
 # two_hosts: shard0 and shard1 on db1, shard2 and shard3 on db2, RUNNING FROM
 two_hosts() {
-	local name host
+	local name host to=${TO:-}
 	world light
+	TO=${to:-$TO}
 	trap 'end_holders; clean_up' EXIT
 	hosts_world db1 db2
 	IDS=(shard0 shard1 shard2 shard3)
@@ -100,4 +101,17 @@ expect_hosts_upgraded() {
 	expect_effects 4 '.event == "signal"'
 	expect_effects 4 '.event == "resumed"'
 	expect_effects 1 '.event == "migrated"'
+}
+
+cut_off() { # host: its connection breaks now
+	kill -KILL "$(cat "$W/ssh/master-$1")" 2>/dev/null || true
+}
+
+out_of_reach() { # host: from now on
+	printf 'ssh: connect to host %s port 22: No route to host\n' "$1" >"$W/ssh/refuse-$1"
+	cut_off "$1"
+}
+
+in_reach() { # host
+	rm -f "$W/ssh/refuse-$1"
 }
