@@ -23,7 +23,7 @@ packages() {
 		libevent-dev libcyaml-dev libyaml-dev libarchive-dev libssl-dev
 		libsystemd-dev libcmocka-dev libgpgme-dev gnupg
 		clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev cppcheck
-		valgrind spin shellcheck codespell python3 openssl jq procps iproute2 util-linux e2fsprogs
+		valgrind spin shellcheck codespell python3 openssl jq procps iproute2 util-linux e2fsprogs systemd
 	) missing=() package
 	for package in "${want[@]}"; do
 		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |

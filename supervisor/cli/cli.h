@@ -12,6 +12,7 @@
 #include "state/err.h"
 #include "state/run_state.h"
 #include "supervisor/fleet/fleet.h"
+#include "supervisor/report/event.h"
 
 #define CLI_OPTIONS_MAX 12
 
@@ -53,6 +54,12 @@ int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)
 int cli_fail(const struct err *err);
 int cli_fail_next(const struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same without an err: an event, and its exit code or -1. */
+void cli_tell(enum event_kind kind, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* "Type: ..." on standard error. */
+void cli_type(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int verb_plan(const struct cli_args *args);
 int verb_run(const struct cli_args *args);

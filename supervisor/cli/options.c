@@ -29,6 +29,9 @@ static const struct cli_option run_options[] = {
 		"+2h (local time)"},
 	{"retry", NULL, "begin anew after a run that turned back"},
 	{"unfinished", NULL, "continue a run if there is one, else do nothing"},
+	{"scheduled", NULL,
+		"for timers and cron: say nothing when there is nothing to do, "
+		"or when another supervisor is at it"},
 	{"answer", "STEP@TARGET=again|done|stop",
 		"answer the question that a run stopped with (exit 7)"},
 	{"take-over", "RUN", "take the claims of another, lost run"},
