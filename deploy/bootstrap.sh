@@ -24,6 +24,7 @@ packages() {
 		libsystemd-dev libcmocka-dev libgpgme-dev gnupg
 		clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev cppcheck
 		valgrind spin shellcheck codespell python3 openssl jq procps iproute2 util-linux e2fsprogs
+		man-db zsh dpkg-dev lintian polkitd
 	) missing=() package
 	for package in "${want[@]}"; do
 		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |
