@@ -101,8 +101,10 @@ build() { # the optimised program, and the reference process beside it
 	database
 }
 
-package() { # of what is built
+package() { # the program, as users get it, as a Debian package
 	say "packing build/release"
+	configure "$top/build/release" -DSYNCUP_TESTS=ON -DCMAKE_INSTALL_PREFIX=/usr
+	cmake --build "$top/build/release" --target installed -- --quiet
 	(cd "$top/build/release" && rm -f ./*.deb && cpack -G DEB >cpack.log 2>&1) ||
 		{ cat "$top/build/release/cpack.log" >&2; exit 1; }
 	ls "$top"/build/release/*.deb
