@@ -1,8 +1,8 @@
 /*
  * cli.h - the command line: verbs and options as data.
  *
- * The same tables parse, print --help and (later) feed completion and the man
- * page.  One file per verb.
+ * The same tables parse, print --help and make the man page and the completions
+ * (supervisor/manual).  One file per verb.
  */
 #ifndef SUPERVISOR_CLI_CLI_H
 #define SUPERVISOR_CLI_CLI_H
@@ -37,6 +37,23 @@ struct cli_verb {
 	const struct cli_option *options; /* ends with a NULL name */
 	int (*run)(const struct cli_args *args);
 };
+
+struct cli_exit {
+	int code;
+	const char *brief; /* for --help; NULL ends the table */
+	const char *meaning; /* a sentence */
+	const char *next; /* what to do, a sentence; or NULL */
+};
+
+/* What values and operands are called in --help, and what is meant. */
+struct cli_word {
+	const char *name; /* NULL ends the table */
+	const char *help;
+};
+
+extern const struct cli_exit cli_exits[];
+extern const struct cli_word cli_words[];
+const struct cli_word *cli_word_find(const char *name); /* or NULL */
 
 int cli_main(int argc, char **argv);
 extern const struct cli_verb cli_verbs[]; /* ends with a NULL name */
