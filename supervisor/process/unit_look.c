@@ -71,18 +71,15 @@ static pid_t youngest_with_config(const struct look *look)
 /* A shell that runs the hold: it is about to end by itself, and is no sync. */
 static bool is_turned_away(pid_t pid)
 {
-	_cleanup_free_ char *real = NULL;
+	_cleanup_free_ char *script = NULL;
 	char **argv = NULL;
 
 	if (!proc_argv(pid, &argv, NULL))
 		return false;
-	for (int i = 0; i < 2 && argv[i] && !real; i++)
-		if (argv[i][0] == '/')
-			real = i == 0 && argv[1] && argv[1][0] == '/'
-				       ? NULL
-				       : realpath(argv[i], NULL);
+	if (argv[0] && argv[1] && argv[1][0] == '/')
+		script = realpath(argv[1], NULL);
 	proc_argv_free(argv);
-	return real && strstr(real, "/versions/.hold-");
+	return script && strstr(script, "/versions/.hold-");
 }
 
 static void see_one(pid_t pid, struct process_seen *seen)
