@@ -18,7 +18,7 @@
 const struct process_ops *process_ops_find(const char *backend)
 {
 	static const struct process_ops *const all[] = {
-		&process_spawn, &process_command};
+		&process_spawn, &process_command, &process_systemd};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (strcmp(all[i]->name, backend) == 0)
