@@ -115,6 +115,12 @@ const struct fleet_key fleet_keys[] = {
 		"Joins instances into one lane, which moves together. Default: "
 		"all processes of one migration are a lane."},
 	{"instances[].link", "As link above, for this process only."},
+	{"instances[].unit",
+		"It is a unit of systemd, such as mongosync@shard0.service, "
+		"which is stopped and started as it is."},
+	{"instances[].manager",
+		"Whose unit: system (the default), or user for that of the user "
+		"who runs syncup."},
 	{"instances[].spawn",
 		"It is started by syncup, detached. Default, if nothing else is "
 		"there."},
