@@ -23,6 +23,7 @@
 #include "supervisor/plan/target.h"
 #include "supervisor/plan/versions.h"
 #include "supervisor/process/compare.h"
+#include "supervisor/process/systemd.h"
 #include "sync_client/sync_text.h"
 
 enum {
@@ -487,8 +488,10 @@ bool survey_take(const struct fleet *fleet,
 
 	helpers_free(looking.helpers);
 	http_free(looking.http);
-	if (looking.base)
+	if (looking.base) {
+		systemd_close(looking.base);
 		event_base_free(looking.base);
+	}
 	if (ok && survey_group(&survey, err)) {
 		survey_look_at_files(&survey);
 		room_look(&survey);
