@@ -178,6 +178,12 @@ static json_t *ended_ago(json_int_t exited_us)
 			    now.tv_nsec / 1000000 - exited_us / 1000);
 }
 
+static void keep_seen(void *arg, const struct process_seen *seen)
+{
+	(void)arg; /* it is the same one */
+	(void)seen;
+}
+
 bool unit_look(const json_t *ask, json_t **ret_result, struct err *err)
 {
 	static const char *const views[] = {"unknown", "running", "gone"};
@@ -196,12 +202,14 @@ bool unit_look(const json_t *ask, json_t **ret_result, struct err *err)
 	look_at(&look, &seen);
 	err_mend_text(seen.why);
 	err_mend_text(seen.exe);
-	result = json_pack(
-		"{s:s, s:s}", "view", views[seen.view], "why", seen.why);
+	process_tell(&seen, keep_seen, &seen);
+	result = json_pack("{s:s, s:s, s:s}", "view", views[seen.view], "why",
+		seen.why, "boot", seen.boot_id);
 	if (seen.view == PROCESS_RUNNING) {
-		json_t *more = json_pack("{s:i, s:I, s:s}", "pid",
-			(int)seen.pid, "start_ticks",
-			(json_int_t)seen.start_ticks, "boot", seen.boot_id);
+		json_t *more =
+			json_pack("{s:i, s:I, s:I}", "pid", (int)seen.pid,
+				"start_ticks", (json_int_t)seen.start_ticks,
+				"age_ms", (json_int_t)seen.age_ms);
 
 		if (seen.exe_known)
 			(void)json_object_update_new(more,
@@ -239,12 +247,13 @@ void unit_look_read(const json_t *result, const struct err *err,
 		seen.view = PROCESS_RUNNING;
 	else if (view && strcmp(view, "gone") == 0)
 		seen.view = PROCESS_GONE;
+	copy_text(seen.boot_id, sizeof(seen.boot_id), result, "boot");
 	seen.has_ended = ended != NULL;
 	seen.ended_ms = json_integer_value(ended);
 	if (seen.view == PROCESS_RUNNING) {
 		seen.pid = (pid_t)int_of(result, "pid");
 		seen.start_ticks = (uint64_t)int_of(result, "start_ticks");
-		copy_text(seen.boot_id, sizeof(seen.boot_id), result, "boot");
+		seen.age_ms = int_of(result, "age_ms");
 		copy_text(seen.exe, sizeof(seen.exe), result, "exe");
 		seen.exe_known = json_object_get(result, "exe_ino") != NULL;
 		seen.exe_dev = (dev_t)int_of(result, "exe_dev");

@@ -18,9 +18,9 @@
  * ask: {"port", "config", "pids": of the unit's cgroup, "main": MainPID or 0,
  * "ended": whether systemd says that it has ended, "exited_us": when by that
  * host's CLOCK_MONOTONIC, or 0}.
- * result: {"view": "running"|"gone"|"unknown", "why"} and, of one that runs,
- * {"pid", "start_ticks", "boot", "exe", "exe_dev", "exe_ino"}, else perhaps
- * {"ended_ms": how long ago}.
+ * result: {"view": "running"|"gone"|"unknown", "why", "boot"} and, of one that
+ * runs, {"pid", "start_ticks", "age_ms", "exe", "exe_dev", "exe_ino"}, else
+ * perhaps {"ended_ms": how long ago}.
  */
 bool unit_look(
 	const json_t *ask, json_t **ret_result, struct err *err) WARN_UNUSED;
