@@ -4,6 +4,7 @@
 #
 #   deploy/bootstrap.sh packages   Debian packages, and Go for the test database
 #   deploy/bootstrap.sh build      build/release: the program, as users get it
+#   deploy/bootstrap.sh package    build/release/syncup_VERSION_ARCH.deb
 #   deploy/bootstrap.sh tests      build/tests: everything, with sanitizers
 #   deploy/bootstrap.sh crash      build/crash: the same without sanitizers, to be
 #                                  killed often, and for valgrind
@@ -25,6 +26,7 @@ packages() {
 		libsystemd-dev libcmocka-dev libgpgme-dev gnupg
 		clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev cppcheck
 		valgrind spin shellcheck codespell python3 openssl jq procps iproute2 util-linux e2fsprogs
+		man-db zsh dpkg-dev lintian polkitd systemd
 	) missing=() package
 	for package in "${want[@]}"; do
 		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |
@@ -94,10 +96,19 @@ database() {
 build() { # the optimised program, and the reference process beside it
 	mkdir -p "$top/build"
 	say "building build/release"
-	configure "$top/build/release" -DSYNCUP_TESTS=ON
+	configure "$top/build/release" -DSYNCUP_TESTS=ON -DCMAKE_INSTALL_PREFIX=/usr
 	cmake --build "$top/build/release" --parallel "$(nproc)" \
-		--target syncup syncup-helper refsync_dist workload -- --quiet
+		--target installed refsync_dist workload -- --quiet
 	database
+}
+
+package() { # the program, as users get it, as a Debian package
+	say "packing build/release"
+	configure "$top/build/release" -DSYNCUP_TESTS=ON -DCMAKE_INSTALL_PREFIX=/usr
+	cmake --build "$top/build/release" --target installed -- --quiet
+	(cd "$top/build/release" && rm -f ./*.deb && cpack -G DEB >cpack.log 2>&1) ||
+		{ cat "$top/build/release/cpack.log" >&2; exit 1; }
+	ls "$top"/build/release/*.deb
 }
 
 tests() {
@@ -120,7 +131,7 @@ crash() {
 
 for step in "$@"; do
 	case $step in
-	packages | build | tests | crash | database) "$step" ;;
+	packages | build | package | tests | crash | database) "$step" ;;
 	*) echo "bootstrap: unknown step $step" >&2; exit 2 ;;
 	esac
 done

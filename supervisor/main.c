@@ -10,6 +10,7 @@
 #include "supervisor/cli/cli.h"
 #include "supervisor/fleet/secret.h"
 #include "supervisor/memory.h"
+#include "supervisor/report/service.h"
 
 /* libcurl goes by them, and a message of it might name one. */
 static void know_proxies(void)
@@ -35,6 +36,7 @@ int main(int argc, char **argv)
 		    memory_realloc, memory_strdup, memory_calloc) != 0)
 		memory_out();
 	know_proxies();
+	service_begin();
 	code = cli_main(argc, argv);
 	scrub_forget();
 	curl_global_cleanup();

@@ -1,8 +1,8 @@
 /*
  * cli.h - the command line: verbs and options as data.
  *
- * The same tables parse, print --help and (later) feed completion and the man
- * page.  One file per verb.
+ * The same tables parse, print --help and make the man page and the completions
+ * (supervisor/manual).  One file per verb.
  */
 #ifndef SUPERVISOR_CLI_CLI_H
 #define SUPERVISOR_CLI_CLI_H
@@ -12,6 +12,7 @@
 #include "state/err.h"
 #include "state/run_state.h"
 #include "supervisor/fleet/fleet.h"
+#include "supervisor/report/event.h"
 
 #define CLI_OPTIONS_MAX 12
 
@@ -37,6 +38,23 @@ struct cli_verb {
 	int (*run)(const struct cli_args *args);
 };
 
+struct cli_exit {
+	int code;
+	const char *brief; /* for --help; NULL ends the table */
+	const char *meaning; /* a sentence */
+	const char *next; /* what to do, a sentence; or NULL */
+};
+
+/* What values and operands are called in --help, and what is meant. */
+struct cli_word {
+	const char *name; /* NULL ends the table */
+	const char *help;
+};
+
+extern const struct cli_exit cli_exits[];
+extern const struct cli_word cli_words[];
+const struct cli_word *cli_word_find(const char *name); /* or NULL */
+
 int cli_main(int argc, char **argv);
 extern const struct cli_verb cli_verbs[]; /* ends with a NULL name */
 const struct cli_verb *cli_verb_find(const char *name);
@@ -53,6 +71,12 @@ int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)
 int cli_fail(const struct err *err);
 int cli_fail_next(const struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same without an err: an event, and its exit code or -1. */
+void cli_tell(enum event_kind kind, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* "Type: ..." on standard error. */
+void cli_type(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int verb_plan(const struct cli_args *args);
 int verb_run(const struct cli_args *args);

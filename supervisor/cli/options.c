@@ -29,6 +29,9 @@ static const struct cli_option run_options[] = {
 		"+2h (local time)"},
 	{"retry", NULL, "begin anew after a run that turned back"},
 	{"unfinished", NULL, "continue a run if there is one, else do nothing"},
+	{"scheduled", NULL,
+		"for timers and cron: say nothing when there is nothing to do, "
+		"or when another supervisor is at it"},
 	{"answer", "STEP@TARGET=again|done|stop",
 		"answer the question that a run stopped with (exit 7)"},
 	{"take-over", "RUN", "take the claims of another, lost run"},
@@ -87,39 +90,6 @@ const char *cli_value(const struct cli_args *args, const char *option)
 		if (strcmp(options[i].name, option) == 0)
 			return args->value[i];
 	return NULL;
-}
-
-static void help_verb(const struct cli_verb *verb, FILE *out)
-{
-	(void)fprintf(out, "usage: syncup %s%s%s%s\n\n%c%s.\n", verb->name,
-		verb->options[0].name ? " [options]" : "",
-		verb->operands[0] ? " " : "", verb->operands,
-		verb->help[0] - 'a' + 'A', verb->help + 1);
-	if (verb->options[0].name)
-		(void)fprintf(out, "\noptions:\n");
-	for (const struct cli_option *option = verb->options; option->name;
-		option++)
-		(void)fprintf(out, "  --%s%s%s\n        %s\n", option->name,
-			option->value ? " " : "",
-			option->value ? option->value : "", option->help);
-}
-
-void cli_help(const struct cli_verb *verb, FILE *out)
-{
-	if (verb) {
-		help_verb(verb, out);
-		return;
-	}
-	(void)fprintf(out, "usage: syncup VERB [options] [operands]\n\n"
-			   "Upgrades running cluster-sync processes without "
-			   "losing the sync.\n\nverbs:\n");
-	for (verb = cli_verbs; verb->name; verb++)
-		(void)fprintf(out, "  %-10s%s\n", verb->name, verb->help);
-	(void)fprintf(out,
-		"\nFLEET is a fleet file, or the state folder of a fleet.\n"
-		"exit codes: 0 reached, 1 error, 2 usage, 3 refused, 4 held by "
-		"another,\n  5 journal unreadable, 6 step failed, 7 needs a "
-		"decision, 8 stopped, 9 turned back\n");
 }
 
 int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)

@@ -2,7 +2,6 @@
  * place.c - from the operand to the state folder, its lock and its journal.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,8 +13,8 @@
 #include "state/journal.h"
 #include "state/lock.h"
 #include "supervisor/cli/cli.h"
-#include "supervisor/fleet/secret.h"
 #include "supervisor/install/claim.h"
+#include "supervisor/report/journald.h"
 #include "supervisor/steps/copies.h"
 
 enum {
@@ -55,6 +54,8 @@ bool cli_place_find(
 		leaf(place.folder, "request", &place.request, err) &&
 		leaf(place.folder, "lock", &place.lock, err) &&
 		leaf(place.folder, "history", &place.history, err)) {
+		/* The folder is called like the fleet. */
+		journald_about(strrchr(place.folder, '/') + 1, NULL);
 		*ret_place = place;
 		return true;
 	}
@@ -203,34 +204,6 @@ bool cli_place_read(const struct cli_place *place, struct run_state *ret_state,
 		return true;
 	run_state_done(ret_state);
 	return false;
-}
-
-static void say_err(const struct err *err)
-{
-	char msg[sizeof(err->msg)];
-
-	(void)snprintf(msg, sizeof(msg), "%s", err->msg);
-	scrub_in_place(msg, sizeof(msg));
-	(void)fprintf(stderr, "syncup: %s\n", msg);
-}
-
-int cli_fail(const struct err *err)
-{
-	say_err(err);
-	return err_exit_code(err->code);
-}
-
-int cli_fail_next(const struct err *err, const char *fmt, ...)
-{
-	va_list args;
-
-	say_err(err);
-	(void)fprintf(stderr, "Type: ");
-	va_start(args, fmt);
-	(void)vfprintf(stderr, fmt, args);
-	va_end(args);
-	(void)fprintf(stderr, "\n");
-	return err_exit_code(err->code);
 }
 
 int cli_fail_journal(const struct cli_place *place, const struct err *err)

@@ -2,6 +2,7 @@
  * plan.c - `syncup plan`: the whole preflight and the plan; changes nothing.
  */
 #include <string.h>
+#include <syslog.h>
 
 #include "state/cleanup.h"
 #include "state/sys.h"
@@ -10,12 +11,19 @@
 #include "supervisor/fleet/secret.h"
 #include "supervisor/fleet/window.h"
 #include "supervisor/plan/procedure.h"
+#include "supervisor/report/journald.h"
 #include "supervisor/report/report.h"
 
 static const char *const level_names[] = {
 	[FINDING_PASS] = "pass",
 	[FINDING_WARNING] = "warning",
 	[FINDING_REFUSAL] = "refusal",
+};
+
+static const int level_priority[] = {
+	[FINDING_PASS] = LOG_INFO,
+	[FINDING_WARNING] = LOG_WARNING,
+	[FINDING_REFUSAL] = LOG_ERR,
 };
 
 void findings_print(
@@ -27,11 +35,15 @@ void findings_print(
 		if (finding.level < least)
 			continue;
 		scrub_in_place(finding.text, sizeof(finding.text));
-		(void)fprintf(out, "%-8s %-13s %s: %s\n",
+		(void)fprintf(out, "%s%-8s %-13s %s: %s\n",
+			journald_level(out, level_priority[finding.level]),
 			level_names[finding.level], finding.check,
 			finding.subject, finding.text);
 		if (finding.fix[0])
-			(void)fprintf(out, "%22s -> %s\n", "", finding.fix);
+			(void)fprintf(out, "%s%22s -> %s\n",
+				journald_level(
+					out, level_priority[finding.level]),
+				"", finding.fix);
 	}
 }
 

@@ -17,7 +17,9 @@
 #include "supervisor/memory.h"
 #include "supervisor/plan/again.h"
 #include "supervisor/plan/procedure.h"
+#include "supervisor/report/journald.h"
 #include "supervisor/report/report.h"
+#include "supervisor/report/service.h"
 
 /* The last run's journal goes to history/ before a new one begins. */
 static bool put_away(const struct cli_place *place,
@@ -84,16 +86,17 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 	findings_take_over(&survey, take_over);
 	refused = survey_refused(&survey);
 	if (refused == ERR_NONE && survey_is_reached(&survey)) {
-		(void)printf("syncup: fleet %s runs %s already, nothing to "
-			     "do\n",
-			fleet->name, fleet->version);
+		if (!cli_value(args, "scheduled"))
+			(void)printf("syncup: fleet %s runs %s already, "
+				     "nothing to do\n",
+				fleet->name, fleet->version);
 		survey_done(&survey);
 		return 0;
 	}
 	if (refused != ERR_NONE) {
 		findings_print(&survey, stderr, FINDING_REFUSAL);
-		(void)fprintf(stderr,
-			"syncup: refused before anything was touched.\n");
+		cli_tell(event_of_error(refused), err_exit_code(refused),
+			"refused before anything was touched.");
 		survey_done(&survey);
 		return err_exit_code(refused);
 	}
@@ -223,9 +226,9 @@ static int go_on(const struct cli_place *place, const struct run_state *state,
 			"or syncup abort %s",
 			place->folder, place->folder, place->folder);
 	if (cli_value(args, "finish-by"))
-		(void)fprintf(stderr,
-			"syncup: run %s goes on with the time that it was "
-			"planned with; --finish-by does not change it\n",
+		cli_tell(EVENT_NONE, -1,
+			"run %s goes on with the time that it was planned "
+			"with; --finish-by does not change it",
 			state->run);
 	if (session.answer && !cli_answer_parse(state,
 				      cli_value(args, "answer"), &answer, &err))
@@ -271,13 +274,34 @@ static int start_anew(const struct cli_place *place,
 	}
 	if (before && before->outcome == RUN_TURNED_BACK &&
 		!cli_value(args, "retry") && same_fleet(place, before, NULL)) {
-		(void)fprintf(stderr,
-			"syncup: this plan turned back in run %s and is not "
-			"repeated by itself\nType: syncup run --retry %s\n",
-			before->run, place->operand);
+		cli_tell(EVENT_NONE, err_exit_code(ERR_TURNED),
+			"this plan turned back in run %s and is not repeated "
+			"by itself",
+			before->run);
+		cli_type("syncup run --retry %s", place->operand);
 		return err_exit_code(ERR_TURNED);
 	}
 	return begin(place, before, args);
+}
+
+/* Nothing that a clock could do about it: each lane that did not end has
+ * stopped, and a person was told so.  In another boot it is looked at again. */
+static bool waits_for_person(
+	const struct cli_place *place, const struct run_state *state)
+{
+	if (state->outcome != RUN_UNFINISHED ||
+		strcmp(state->boot, sys_boot_id()) != 0 ||
+		access(place->request, F_OK) == 0)
+		return false;
+	for (unsigned i = 0; i < state->lane_count; i++) {
+		const struct run_lane *lane = &state->lane[i];
+
+		if (lane->outcome == RUN_UNFINISHED &&
+			(!lane->halt_code ||
+				lane->halt_code == err_exit_code(ERR_STEP)))
+			return false;
+	}
+	return true;
 }
 
 static int run_locked(
@@ -292,9 +316,14 @@ static int run_locked(
 			return cli_fail_journal(place, &err);
 		return start_anew(place, NULL, args);
 	}
-	code = state.outcome == RUN_UNFINISHED
-		       ? go_on(place, &state, args)
-		       : start_anew(place, &state, args);
+	journald_about(NULL, state.run);
+	if (cli_value(args, "scheduled") && cli_value(args, "unfinished") &&
+		!cli_value(args, "answer") && waits_for_person(place, &state))
+		code = err_exit_code(ERR_DECIDE);
+	else if (state.outcome == RUN_UNFINISHED)
+		code = go_on(place, &state, args);
+	else
+		code = start_anew(place, &state, args);
 	run_state_done(&state);
 	return code;
 }
@@ -305,6 +334,7 @@ int verb_run(const struct cli_args *args)
 	struct err err = {0};
 	_cleanup_fd_ int lock = -1;
 	bool unfinished = cli_value(args, "unfinished") != NULL;
+	bool scheduled = cli_value(args, "scheduled") != NULL;
 	int code;
 
 	if (!cli_place_find(args->word[0], &place, &err))
@@ -313,10 +343,12 @@ int verb_run(const struct cli_args *args)
 		code = run_locked(&place, args);
 	else if (err.code == ERR_MISSING)
 		code = start_anew(&place, NULL, args);
-	else if (err.code == ERR_HELD && unfinished)
+	else if (err.code == ERR_HELD && (unfinished || scheduled))
 		code = 0; /* somebody is at it: what cron each minute wants */
 	else
 		code = cli_fail_next(&err, "syncup status %s", place.operand);
+	if (code == 0)
+		service_ready("nothing to do");
 	cli_place_done(&place);
 	return code;
 }

@@ -8,17 +8,21 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "state/sys.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/engine/engine.h"
 #include "supervisor/install/link.h"
+#include "supervisor/report/journald.h"
 #include "supervisor/report/report.h"
+#include "supervisor/report/service.h"
 
 enum {
 	TICK_MS = 500,
 	SECOND_INTERRUPT_MS = 10000,
+	LINE_MAX_BYTES = 400,
 };
 
 struct life {
@@ -28,16 +32,25 @@ struct life {
 	int64_t interrupted_ms;
 };
 
+static void say_where(const struct run_state *state)
+{
+	char line[LINE_MAX_BYTES];
+
+	service_status(report_line(state, sys_wall_ms(), line, sizeof(line)));
+}
+
 static void on_record(
 	void *arg, const struct run_state *state, const struct record *record)
 {
 	struct life *life = arg;
+	bool told = journald_send_record(state, record->json);
 
+	say_where(state);
 	if (life->json) {
 		(void)json_dumpf(record->json, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 		(void)fflush(stdout);
-	} else {
+	} else if (!told || !journald_is(stdout)) {
 		live_record(life->live, state, record);
 	}
 }
@@ -47,8 +60,16 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	struct life *life = arg;
 
 	(void)fd, (void)what;
+	say_where(engine_state(life->engine));
 	if (!life->json)
 		live_tick(life->live, engine_state(life->engine));
+}
+
+/* The loop turns: what can hang is done by children. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	service_alive();
 }
 
 /* The first one on a terminal only tells; people press it to look. */
@@ -78,6 +99,7 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *arg)
 	struct life *life = arg;
 
 	(void)signal_number, (void)what;
+	service_stopping("stopped by SIGTERM; it can be continued");
 	engine_stop(life->engine, "SIGTERM");
 }
 
@@ -97,22 +119,17 @@ static void say_next(const struct cli_session *session,
 
 			if (!decide || !decide[0])
 				continue;
-			(void)fprintf(stderr,
-				"Type: syncup run --answer %s=again %s   (or "
-				"=done, if you made it so; or =stop)\n",
+			cli_type("syncup run --answer %s=again %s   (or =done, "
+				 "if you made it so; or =stop)",
 				decide, fleet);
 			return;
 		}
 	}
 	if (code == 9)
-		(void)fprintf(stderr,
-			"Type: syncup run --retry %s   when the reason is "
-			"gone\n",
+		cli_type("syncup run --retry %s   when the reason is gone",
 			fleet);
 	else
-		(void)fprintf(stderr,
-			"Type: syncup run %s   to go on, or syncup rollback "
-			"%s\n",
+		cli_type("syncup run %s   to go on, or syncup rollback %s",
 			fleet, fleet);
 }
 
@@ -127,7 +144,9 @@ static void say_end(const struct cli_session *session,
 	(void)fflush(out);
 	if (code == 0)
 		return;
-	(void)fprintf(stderr, "syncup: %s\n", err->msg);
+	/* What stopped a lane was told when it did. */
+	cli_tell(event_of_error(err->code), code, "%s", err->msg);
+	(void)fprintf(stderr, "%s", journald_level(stderr, LOG_WARNING));
 	report_present(state, stderr);
 	say_next(session, state, code);
 }
@@ -189,18 +208,30 @@ static struct event *listen_for(struct engine *engine, int signal_number,
 static int live_with(struct life *life, struct err *err)
 {
 	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
-	struct event *events[3] = {
+	const int64_t alive_ms = service_watchdog_ms() / 2;
+	const struct timeval alive = {
+		.tv_sec = alive_ms / 1000, .tv_usec = alive_ms % 1000 * 1000};
+	struct event *events[] = {
 		listen_for(life->engine, SIGINT, on_interrupt, life),
 		listen_for(life->engine, SIGTERM, on_terminate, life),
 		event_new(engine_base(life->engine), -1, EV_PERSIST, on_tick,
 			life),
+		event_new(engine_base(life->engine), -1, EV_PERSIST,
+			on_watchdog, NULL),
 	};
+	char line[LINE_MAX_BYTES];
 	int code;
 
 	if (events[2])
 		(void)event_add(events[2], &tick);
+	if (events[3] && alive_ms)
+		(void)event_add(events[3], &alive);
+	service_ready(report_line(
+		engine_state(life->engine), sys_wall_ms(), line, sizeof(line)));
 	code = engine_run(life->engine, err);
-	for (size_t i = 0; i < 3; i++)
+	service_stopping(report_line(
+		engine_state(life->engine), sys_wall_ms(), line, sizeof(line)));
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
 			event_free(events[i]);
 	return code;

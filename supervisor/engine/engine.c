@@ -12,6 +12,7 @@
 #include "state/sys.h"
 #include "supervisor/engine/internal.h"
 #include "supervisor/memory.h"
+#include "supervisor/process/systemd.h"
 
 enum {
 	GATHER_MS = 300, /* an INTENT waits for its stage's others */
@@ -342,8 +343,10 @@ void engine_free(struct engine *engine)
 	book_free(engine->book);
 	targets_done(&engine->targets);
 	fleet_free(engine->fleet);
-	if (engine->base)
+	if (engine->base) {
+		systemd_close(engine->base);
 		event_base_free(engine->base);
+	}
 	free(engine);
 }
 

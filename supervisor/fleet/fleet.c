@@ -174,7 +174,7 @@ static bool finish_instance(
 		end_list(&instance->command->stop);
 		end_list(&instance->command->status);
 	}
-	if (!instance->spawn && !instance->command) {
+	if (!instance->spawn && !instance->command && !instance->unit) {
 		instance->spawn = grow(NULL, 1, sizeof(*instance->spawn));
 		memset(instance->spawn, 0, sizeof(*instance->spawn));
 	}
@@ -337,6 +337,7 @@ static void free_instance(struct fleet_instance *instance)
 	free(instance->config);
 	free(instance->lane);
 	free(instance->link);
+	free(instance->unit);
 	if (instance->spawn) {
 		free_strings(&instance->spawn->argv);
 		free(instance->spawn->directory);

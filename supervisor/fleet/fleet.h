@@ -52,6 +52,11 @@ struct fleet_command { /* the operator's own commands, argv arrays */
 	struct fleet_strings start, stop, status;
 };
 
+enum fleet_manager { /* whose unit it is */
+	FLEET_MANAGER_SYSTEM = 0,
+	FLEET_MANAGER_USER, /* of the user that syncup runs as */
+};
+
 struct fleet_instance {
 	char *name;
 	char *host; /* where it is, an ssh destination; NULL: this machine */
@@ -61,8 +66,11 @@ struct fleet_instance {
 	/* The path it is started through; default: the fleet's, else
 	 * <install_root>/<lane, or the fleet's name>/current. */
 	char *link;
-	struct fleet_spawn *spawn; /* exactly one of these two; default spawn */
+	/* Exactly one of these three; default spawn. */
+	struct fleet_spawn *spawn;
 	struct fleet_command *command;
+	char *unit; /* of systemd: mongosync@sh0.service */
+	enum fleet_manager manager; /* only with unit */
 };
 
 enum fleet_signed {

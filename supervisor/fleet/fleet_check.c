@@ -212,15 +212,49 @@ static bool check_command(struct yaml_text *yaml, const char *instance,
 	return true;
 }
 
+/* As systemd has it; not a template without an instance, and no word that a
+ * command would take for an option. */
+static bool is_unit(const char *name)
+{
+	size_t len = strlen(name);
+	size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789:_.\\-@");
+	const char *at = strchr(name, '@');
+
+	return len > 8 && len < 256 && good == len && name[0] != '-' &&
+	       name[0] != '.' && name[0] != '@' &&
+	       !strcmp(name + len - 8, ".service") &&
+	       (!at || strcmp(at + 1, ".service") != 0);
+}
+
+static bool check_unit(const struct fleet_instance *instance,
+	struct yaml_text *yaml, const char *entry, struct err *err)
+{
+	char path[YAML_PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s.unit", entry);
+	return is_unit(instance->unit) ||
+	       yaml_text_refuse(yaml, err, path,
+		       "must be the name of a service unit, such as "
+		       "mongosync.service or mongosync@shard0.service");
+}
+
 static bool check_backend(const struct fleet_instance *instance,
 	struct yaml_text *yaml, const char *path, struct err *err)
 {
 	char number[YAML_PATH_MAX];
 	uint64_t nofile;
 
-	if (instance->spawn && instance->command)
+	if (!!instance->spawn + !!instance->command + !!instance->unit > 1)
 		return yaml_text_refuse(yaml, err, path,
-			"has both spawn and command: keep one");
+			"has several of spawn, command and unit: keep one");
+	(void)snprintf(number, sizeof(number), "%s.manager", path);
+	if (!instance->unit && yaml_text_find(yaml, number))
+		return yaml_text_refuse(
+			yaml, err, number, "says nothing without unit");
+	if (instance->unit)
+		return check_unit(instance, yaml, path, err);
 	if (instance->spawn) {
 		(void)snprintf(number, sizeof(number), "%s.spawn.nofile", path);
 		return yaml_text_number(
@@ -279,6 +313,11 @@ static bool check_pair(const struct fleet *fleet, unsigned a, unsigned b,
 			"is the file of instances[%u] already: each process "
 			"needs its own",
 			a);
+	(void)snprintf(path, sizeof(path), "instances[%u].unit", b);
+	if (one->unit && two->unit && one->manager == two->manager &&
+		!strcmp(one->unit, two->unit))
+		return yaml_text_refuse(yaml, err, path,
+			"is the unit of instances[%u] already", a);
 	(void)snprintf(path, sizeof(path), "instances[%u].link", b);
 	if (one->lane && two->lane && strcmp(one->lane, two->lane) &&
 		!strcmp(one->link, two->link))

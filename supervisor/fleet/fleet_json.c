@@ -110,6 +110,11 @@ static json_t *instance_to_json(const struct fleet_instance *instance)
 		put(json, "spawn", spawn_to_json(instance->spawn));
 	if (instance->command)
 		put(json, "command", command_to_json(instance->command));
+	if (instance->unit) {
+		put_string(json, "unit", instance->unit);
+		put_string(
+			json, "manager", fleet_manager_word(instance->manager));
+	}
 	return json;
 }
 

@@ -29,6 +29,11 @@ static const cyaml_strval_t signed_words[] = {
 	{"required", FLEET_SIGNED_REQUIRED},
 };
 
+static const cyaml_strval_t manager_words[] = {
+	{"system", FLEET_MANAGER_SYSTEM},
+	{"user", FLEET_MANAGER_USER},
+};
+
 #define LIMIT(key, member, standard, least, most) \
 	{key, offsetof(struct fleet, member), standard, least, most}
 
@@ -117,6 +122,9 @@ static const cyaml_schema_field_t instance_fields[] = {
 		spawn, spawn_fields),
 	CYAML_FIELD_MAPPING_PTR("command", OPTIONAL, struct fleet_instance,
 		command, command_fields),
+	PATH_FIELD("unit", OPTIONAL, struct fleet_instance, unit),
+	CYAML_FIELD_ENUM("manager", WORD, struct fleet_instance, manager,
+		manager_words, CYAML_ARRAY_LEN(manager_words)),
 	CYAML_FIELD_END,
 };
 
@@ -256,4 +264,9 @@ const char *fleet_complete_word(enum fleet_complete complete)
 const char *fleet_signed_word(enum fleet_signed is_signed)
 {
 	return word_of(signed_words, CYAML_ARRAY_LEN(signed_words), is_signed);
+}
+
+const char *fleet_manager_word(enum fleet_manager manager)
+{
+	return word_of(manager_words, CYAML_ARRAY_LEN(manager_words), manager);
 }

@@ -32,6 +32,7 @@ extern const struct fleet_number fleet_fetch[]; /* of artifact */
 /* NULL for a value without a word (UNSET). */
 const char *fleet_failure_word(enum fleet_failure failure);
 const char *fleet_pause_word(enum fleet_pause pause);
+const char *fleet_manager_word(enum fleet_manager manager);
 const char *fleet_complete_word(enum fleet_complete complete);
 const char *fleet_signed_word(enum fleet_signed is_signed);
 

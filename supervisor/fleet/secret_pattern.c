@@ -427,12 +427,31 @@ static size_t next_scheme(const char *text, size_t from, size_t to)
 	return to;
 }
 
+/* name@instance.service, as systemd calls an instance of a template. */
+static bool is_unit(const char *text, size_t from, size_t at, size_t to)
+{
+	static const char ending[] = ".service";
+	size_t size = sizeof(ending) - 1, end = to;
+
+	while (end > at && strchr(":,;.)'!?", text[end - 1]))
+		end--;
+	if (at == from || end < at + 1 + size ||
+		strncmp(text + end - size, ending, size) != 0)
+		return false;
+	for (; from < end; from++)
+		if (from != at && !isalnum((unsigned char)text[from]) &&
+			!strchr("_.-\\", text[from]))
+			return false;
+	return true;
+}
+
 /* user:pass@host without a scheme: its beginning may have been cut off. */
 static void mark_token(const char *text, size_t from, size_t to, char *marks)
 {
 	size_t at = find_last_at(text, from, to, false);
 
-	if (at < to && (from == 0 || memchr(text + from, ':', at - from)))
+	if (at < to && !is_unit(text, from, at, to) &&
+		(from == 0 || memchr(text + from, ':', at - from)))
 		mark(marks, from, at);
 }
 

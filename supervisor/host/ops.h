@@ -15,6 +15,7 @@
  *   port_taken {process, who}          {pid}, 0: not taken
  *   compare {process, pid}             {differs}
  *   version_of {path} or {pid}         {version}, by --version
+ *   unit_look                          see process/unit_look.h
  * ops_files.c
  *   read_file {path, max, tail}        {text, size, mtime_ms, ctime_ms,
  *                                      now_ms}; tail true: its last max bytes
@@ -47,7 +48,7 @@
 
 #define HOST_ANSWER_MAX (240u << 10)
 #define HOST_FILE_MAX (128u << 10) /* bytes of text that read_file gives */
-#define HOST_CHUNK_MAX (256u << 10)
+#define HOST_CHUNK_MAX (720u << 10) /* in base64 a line of 1 MiB has it */
 
 /* ask is borrowed; the caller owns *ret_result, set only on success. */
 typedef bool host_op_fn(

@@ -17,6 +17,7 @@
 #include "supervisor/process/backend.h"
 #include "supervisor/process/compare.h"
 #include "supervisor/process/process_json.h"
+#include "supervisor/process/unit_look.h"
 
 #define DIFFERS_MAX 2000
 
@@ -269,6 +270,7 @@ const struct host_op host_ops_process[] = {
 	{"see", op_see, HOST_QUICK},
 	{"port_taken", op_port_taken, HOST_QUICK},
 	{"compare", op_compare, HOST_QUICK},
+	{"unit_look", unit_look, HOST_QUICK},
 	{"version_of", op_version_of, HOST_SLOW},
 	{0},
 };

@@ -7,6 +7,7 @@
 
 #include "state/cleanup.h"
 #include "supervisor/host/host.h"
+#include "supervisor/process/backend.h"
 #include "supervisor/process/process.h"
 #include "supervisor/process/process_json.h"
 
@@ -113,6 +114,9 @@ static const struct process_ops elsewhere[] = {
 const struct process_ops *process_ops_find(
 	const char *backend, const struct host *host)
 {
+	/* It finds its own way to a manager, wherever that is. */
+	if (strcmp(process_systemd.name, backend) == 0)
+		return &process_systemd;
 	if (!host || host_is_local(host))
 		return process_ops_here(backend);
 	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)

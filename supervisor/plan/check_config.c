@@ -95,7 +95,7 @@ static bool check_needed(
 			is_set(survey, seen, setting))
 			continue;
 		/* Its own command may say so to the process. */
-		if (seen->instance->command)
+		if (!seen->instance->spawn)
 			level = FINDING_WARNING;
 		good = false;
 		finding = survey_add(

@@ -131,7 +131,9 @@ void check_start(struct survey *survey, struct seen_instance *seen)
 	const char *first = json_string_value(json_array_get(argv, 0));
 	struct finding *finding;
 
-	if (seen->instance->command) {
+	if (seen->instance->unit) {
+		; /* what it starts is its unit's word: check_unit.c */
+	} else if (seen->instance->command) {
 		finding = survey_add(survey, FINDING_WARNING, "link", name);
 		finding_say(finding,
 			"whether its start command goes through %s "
@@ -161,8 +163,9 @@ void check_start(struct survey *survey, struct seen_instance *seen)
 	} else {
 		finding = survey_add(survey, FINDING_PASS, "start", name);
 		finding_say(finding, "%s",
-			seen->instance->command
-				? "by its own command"
+			seen->instance->command ? "by its own command"
+			: seen->instance->unit
+				? "by its unit"
 				: "no difference to how it runs now is seen");
 	}
 	json_decref(argv);

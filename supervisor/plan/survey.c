@@ -16,6 +16,7 @@
 #include "supervisor/plan/source.h"
 #include "supervisor/plan/survey_looking.h"
 #include "supervisor/plan/versions.h"
+#include "supervisor/process/systemd.h"
 
 enum {
 	SECOND_LOOK_MS = 3000, /* after the first one */
@@ -171,8 +172,10 @@ static void end(struct looking *looking)
 	helpers_free(looking->helpers);
 	http_free(looking->http);
 	hosts_free(looking->hosts);
-	if (looking->base)
+	if (looking->base) {
+		systemd_close(looking->base);
 		event_base_free(looking->base);
+	}
 }
 
 bool survey_take(const struct fleet *fleet,

@@ -41,10 +41,14 @@ struct process_spec target_process_spec(const struct fleet_instance *instance,
 {
 	struct process_spec spec = {
 		.name = instance->name,
-		.backend = instance->command ? "command" : "spawn",
+		.backend = instance->command ? "command"
+			   : instance->unit  ? "systemd"
+					     : "spawn",
 		.port = config->port,
 		.config = instance->config,
 		.run_file = run_file,
+		.unit = instance->unit,
+		.user_manager = instance->manager == FLEET_MANAGER_USER,
 	};
 
 	if (instance->command) {
@@ -163,7 +167,7 @@ static bool make_process(struct target *target, const struct fleet *fleet,
 	if (target->instance->spawn)
 		target->process.argv = planned_argv(target->json);
 	/* What a start command's daemon says goes where spawn puts it. */
-	if (!target->process.output) {
+	if (!target->process.output && !target->instance->unit) {
 		target->output =
 			fleet_instance_path(fleet, target->instance, "out");
 		target->process.output = target->output;

@@ -8,6 +8,7 @@
 
 extern const struct process_ops process_spawn;
 extern const struct process_ops process_command;
+extern const struct process_ops process_systemd;
 
 struct proc_matches { /* who on this host runs with one --config */
 	unsigned count;

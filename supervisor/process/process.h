@@ -2,8 +2,8 @@
  * process.h - how a sync process is observed, stopped and started.
  *
  * Three makers: spawn (we start it detached), command (the fleet file's own
- * commands), systemd (later).  A process is named by pid and start time,
- * never by name; unreachable is not gone.
+ * commands), systemd (a unit of a service manager).  A process is named by pid
+ * and start time, never by name; unreachable is not gone.
  */
 #ifndef SUPERVISOR_PROCESS_PROCESS_H
 #define SUPERVISOR_PROCESS_PROCESS_H
@@ -14,6 +14,8 @@
 #include <sys/types.h>
 
 #include "state/err.h"
+
+#define PROCESS_SAID 2048
 
 enum process_view {
 	PROCESS_UNKNOWN = 0, /* cannot see */
@@ -38,12 +40,18 @@ struct process_seen {
 	ino_t exe_ino;
 	char exe[512]; /* its path as /proc says, " (deleted)" included */
 	char why[200]; /* of UNKNOWN or GONE, for people */
+	/* systemd, where it is known: */
+	bool has_ended; /* not RUNNING: its last life ended ended_ms ago */
+	int64_t ended_ms;
+	bool failing; /* UNKNOWN: between two starts by its manager */
+	unsigned restarts; /* by its manager, since anybody started it */
+	char said[PROCESS_SAID]; /* what it printed last, if that ended badly */
 };
 
 /* What the plan says about one process; all borrowed. */
 struct process_spec {
 	const char *name; /* instance */
-	const char *backend; /* "spawn" or "command" */
+	const char *backend; /* "spawn", "command" or "systemd" */
 	struct host *host; /* where it is; NULL: here */
 	/* Elsewhere it is stopped and started only while this run claims it
 	 * below this install root; NULL: without asking. */
@@ -58,6 +66,8 @@ struct process_spec {
 	uint64_t nofile; /* spawn: RLIMIT_NOFILE, 0 = as ours */
 	const char *run_file; /* spawn: <state>/<fleet>/<instance>.run */
 	char *const *start, *const *stop, *const *status; /* command */
+	const char *unit; /* systemd: its name */
+	bool user_manager; /* systemd: of ours, not of the system's */
 };
 
 typedef void process_seen_fn(void *arg, const struct process_seen *seen);

@@ -10,9 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "state/cleanup.h"
 #include "state/sys.h"
-#include "supervisor/engine/step.h"
 #include "supervisor/memory.h"
+#include "supervisor/report/event.h"
+#include "supervisor/report/journald.h"
 #include "supervisor/report/report.h"
 
 enum {
@@ -40,13 +42,6 @@ void live_free(struct live *live)
 	free(live);
 }
 
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	return text ? text : "";
-}
-
 static void say_time(const struct live *live, int64_t ms)
 {
 	time_t seconds = (time_t)(ms / 1000);
@@ -58,77 +53,19 @@ static void say_time(const struct live *live, int64_t ms)
 		(void)fprintf(live->out, "%s ", buf);
 }
 
-/* "pausing shard0" */
-static void say_doing(const struct live *live, const json_t *json)
-{
-	const struct step_kind *kind = step_kind_find(text_of(json, "step"));
-	const char *doing = kind ? kind->doing : "%s";
-	const char *mark = strstr(doing, "%s");
-
-	(void)fprintf(live->out, "%.*s%s%s", (int)(mark - doing), doing,
-		text_of(json, "target"), mark + 2);
-}
-
 static void say_event(const struct live *live, const struct run_state *state,
 	const json_t *json)
 {
-	const char *kind = text_of(json, "kind");
+	_cleanup_free_ char *text = report_record_text(state, json);
 
-	if (strcmp(kind, "note") == 0 && !text_of(json, "target")[0] &&
-		!text_of(json, "lane")[0])
+	if (!text)
 		return;
-	say_time(live, json_integer_value(json_object_get(json, "at")));
-	if (text_of(json, "step")[0] && strcmp(kind, "halt") != 0)
-		say_doing(live, json);
-	if (strcmp(kind, "run") == 0)
-		(void)fprintf(live->out, "run %s begins", state->run);
-	else if (strcmp(kind, "resumed") == 0)
-		(void)fprintf(
-			live->out, "run %s is taken up again", state->run);
-	else if (strcmp(kind, "intent") == 0)
+	if (journald_is(live->out))
 		(void)fprintf(live->out, "%s",
-			json_is_true(json_object_get(json, "again")) ? " again"
-								     : "");
-	else if (strcmp(kind, "done") == 0)
-		(void)fprintf(live->out, ": done%s%s%s",
-			text_of(json, "detail")[0] ? " (" : "",
-			text_of(json, "detail"),
-			text_of(json, "detail")[0] ? ")" : "");
-	else if (strcmp(kind, "failed") == 0)
-		(void)fprintf(live->out, ": failed: %s", text_of(json, "why"));
-	else if (strcmp(kind, "reopen") == 0)
-		(void)fprintf(
-			live->out, ": no longer so: %s", text_of(json, "why"));
-	else if (strcmp(kind, "clock") == 0 ||
-		 (strcmp(kind, "note") == 0 && !text_of(json, "target")[0]))
-		(void)fprintf(live->out, "%s", text_of(json, "text"));
-	else if (strcmp(kind, "note") == 0)
-		(void)fprintf(
-			live->out, ": waiting: %s", text_of(json, "text"));
-	else if (strcmp(kind, "turn") == 0)
-		(void)fprintf(live->out, "lane %s turns back: %s",
-			text_of(json, "lane"), text_of(json, "why"));
-	else if (strcmp(kind, "halt") == 0)
-		(void)fprintf(live->out, "lane %s stops: %s",
-			text_of(json, "lane"), text_of(json, "why"));
-	else if (strcmp(kind, "lane-end") == 0)
-		(void)fprintf(live->out, "lane %s: %s", text_of(json, "lane"),
-			text_of(json, "outcome"));
-	else if (strcmp(kind, "answer") == 0)
-		(void)fprintf(live->out, ": the operator answers: %s",
-			text_of(json, "answer"));
-	else if (strcmp(kind, "request") == 0 &&
-		 strcmp(text_of(json, "what"), "forward") == 0)
-		(void)fprintf(live->out, "the request is refused");
-	else if (strcmp(kind, "request") == 0)
-		(void)fprintf(live->out, "the operator asks for %s",
-			text_of(json, "what"));
-	else if (strcmp(kind, "stopped") == 0)
-		(void)fprintf(live->out, "stopped: %s", text_of(json, "why"));
+			journald_level(live->out, event_priority(json)));
 	else
-		(void)fprintf(
-			live->out, "%s %s", kind, text_of(json, "outcome"));
-	(void)fprintf(live->out, "\n");
+		say_time(live, json_integer_value(json_object_get(json, "at")));
+	(void)fprintf(live->out, "%s\n", text);
 	(void)fflush(live->out);
 }
 

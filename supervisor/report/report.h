@@ -35,11 +35,20 @@ void report_lanes(const struct run_state *state, int64_t now, FILE *out);
  * not.  now is wall clock ms. */
 const char *report_clock(
 	const struct run_clock *clock, int64_t now, char *buf, size_t size);
+/* How long it has stood still by now, as it can be told in this boot. */
+int64_t report_stood_ms(const struct run_clock *clock, int64_t now);
+/* "2 of 3 processes on 1.13.0; lane a: stopping shard1, turn back by 03:40". */
+const char *report_line(
+	const struct run_state *state, int64_t now, char *buf, size_t size);
 /* "shard0 is paused; shard1 is stopped", and how much time is left. */
 void report_present(const struct run_state *state, FILE *out);
 json_t *report_json(const struct run_state *state, int64_t now);
 /* The plan, stage by stage. */
 void report_plan(const struct run_state *state, FILE *out);
+
+/* One record as a line for people, freed by the caller; NULL: it is not for
+ * them. */
+char *report_record_text(const struct run_state *state, const json_t *json);
 
 struct live;
 /* On a terminal a line per process, rewritten; else a line an event. */

@@ -93,7 +93,7 @@ static void print_log(const json_t *log, FILE *out)
 }
 
 /* A view is shown on the supervisor's host, perhaps in its boot. */
-static int64_t stood_ms(const struct run_clock *clock, int64_t now)
+int64_t report_stood_ms(const struct run_clock *clock, int64_t now)
 {
 	bool same = strcmp(clock->boot, sys_boot_id()) == 0;
 
@@ -110,7 +110,7 @@ const char *report_clock(
 	buf[0] = '\0';
 	if (!clock->runs)
 		return buf;
-	stood = stood_ms(clock, now);
+	stood = report_stood_ms(clock, now);
 	left_ms = run_clock_left_ms(clock, stood);
 	margin_duration(still, sizeof(still), stood / 1000);
 	if (left_ms < 0)
@@ -131,7 +131,7 @@ static json_t *clock_json(const struct run_clock *clock, int64_t now)
 
 	if (!clock->runs)
 		return json_null();
-	stood = stood_ms(clock, now);
+	stood = report_stood_ms(clock, now);
 	return json_pack("{s:I, s:I, s:I, s:i, s:s, s:i}", "since",
 		(json_int_t)clock->since, "stood_ms", (json_int_t)stood,
 		"left_ms", (json_int_t)run_clock_left_ms(clock, stood),

@@ -14,6 +14,7 @@
 
 enum {
 	VERSION_MS = 15000,
+	RESTARTS_FAILED = 3, /* by its manager, and none of them lived */
 	TICK_MS = 10, /* as exactly as the kernel tells when something began */
 };
 
@@ -114,10 +115,10 @@ static void right_version(struct step_run *run)
 
 static bool is_spawned(const struct step_run *run)
 {
-	return run->target->instance->spawn || !run->target->instance->command;
+	return run->target->instance->spawn;
 }
 
-/* What is seen came by our start?  A command notes no attempt; then it is what
+/* What is seen came by our start?  Only spawn notes an attempt; else it is what
  * has begun since, by the clock of its own host. */
 static bool is_our_start(
 	const struct step_run *run, const struct process_seen *seen)
@@ -209,6 +210,13 @@ static bool has_died(
 	       boot && strcmp(boot, seen->boot_id) == 0;
 }
 
+/* Whatever began since our INTENT has ended, by its host's own clock. */
+static bool ended_since(
+	const struct step_run *run, const struct process_seen *seen)
+{
+	return seen->has_ended && seen->ended_ms < step_intent_age_ms(run);
+}
+
 static void up_gone(struct step_run *run, const struct process_seen *seen)
 {
 	bool spawned = is_spawned(run);
@@ -222,7 +230,7 @@ static void up_gone(struct step_run *run, const struct process_seen *seen)
 		step_saw(run, VIEW_NOT_YET, "it does not run");
 	} else if (spawned && seen->attempt != run->past->intent_seq) {
 		step_saw(run, VIEW_AGAIN, "it was not started");
-	} else if (spawned || settled) {
+	} else if (spawned || settled || ended_since(run, seen)) {
 		words = step_last_words(run);
 		reason = words_reason(words);
 		step_saw(run, VIEW_FAILED, "it ended at once%s%s",
@@ -232,11 +240,27 @@ static void up_gone(struct step_run *run, const struct process_seen *seen)
 	}
 }
 
+/* Its manager starts it again and again, and would for ever. */
+static void up_circles(struct step_run *run)
+{
+	_cleanup_json_ json_t *words = step_last_words(run);
+	const char *reason = words_reason(words);
+
+	step_saw(run, VIEW_FAILED, "it ends each time it is started%s%s",
+		reason[0] ? ": " : "", reason);
+}
+
 static void up(void *arg, const struct process_seen *seen)
 {
 	struct step_run *run = arg;
 	struct err err = {0};
 
+	step_said(run, seen->said);
+	if (seen->failing && run->past->status == RUN_INTENT && run->acted &&
+		seen->restarts >= RESTARTS_FAILED) {
+		up_circles(run);
+		return;
+	}
 	if (seen->view == PROCESS_UNKNOWN) {
 		step_saw(run, VIEW_UNKNOWN, "%s", seen->why);
 		return;

@@ -194,6 +194,28 @@ void words_join(json_t *lines, const json_t *printed)
 	}
 }
 
+void step_said(struct step_run *run, const char *said)
+{
+	if (!said[0])
+		return;
+	if (!run->memory)
+		run->memory = json_object();
+	(void)json_object_set_new(run->memory, "said", json_string(said));
+}
+
+/* What it printed goes to a file, or to its manager's journal. */
+static json_t *words_printed(const struct step_run *run, int64_t since)
+{
+	const char *said =
+		json_string_value(json_object_get(run->memory, "said"));
+
+	if (said)
+		return words_of(said, strlen(said), true);
+	return run->target->process.output
+		       ? words_of_file(run->target->process.output, since)
+		       : NULL;
+}
+
 json_t *step_last_words(const struct step_run *run)
 {
 	const struct target *target = run->target;
@@ -206,8 +228,7 @@ json_t *step_last_words(const struct step_run *run)
 		return NULL;
 	log = log_of(target);
 	lines = log ? words_of_file(log, since) : json_array();
-	if (target->process.output)
-		printed = words_of_file(target->process.output, since);
+	printed = words_printed(run, since);
 	words_join(lines, printed);
 	if (json_array_size(lines) == 0) {
 		json_decref(lines);

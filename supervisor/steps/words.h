@@ -25,6 +25,10 @@ json_t *words_of(const char *text, size_t len, bool whole);
 /* Adds the last lines of what it printed.  A log without a fatal line gives way
  * to them: who dies before it has a log can only print. */
 void words_join(json_t *lines, const json_t *printed);
+/* Keeps what the process seen in this step printed, if its manager told; "" is
+ * nothing. */
+struct step_run;
+void step_said(struct step_run *run, const char *said);
 /* The one that tells why it ended: the fatal one, else the last; or "". */
 const char *words_reason(const json_t *words);
 

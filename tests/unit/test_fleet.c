@@ -263,7 +263,7 @@ static void test_fleet_load_refuses(void **state)
 			"instances[0].link must be a path of its own"},
 		{HEAD A "  spawn: {}\n"
 			"  command: {start: [a], stop: [b], status: [c]}\n",
-			"instances[0] has both spawn and command"},
+			"instances[0] has several of spawn, command and unit"},
 		{HEAD A "  command: {start: [a], stop: [b]}\n",
 			":8: missing key \"status\" in instances[0].command"},
 		{HEAD A "  command: {start: [a], stop: [./b], status: [c]}\n",

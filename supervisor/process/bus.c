@@ -1,0 +1,526 @@
+/*
+ * bus.c - sd-bus on libevent.
+ *
+ * sd-bus says what it waits for after every call; arm() tells libevent.  It
+ * never runs sd_bus_process() within itself, so a callback may call again.
+ */
+#include "supervisor/process/bus.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "state/cleanup.h"
+#include "supervisor/fleet/secret.h"
+#include "supervisor/memory.h"
+#include "sync_client/sync_text.h"
+
+enum {
+	ENDED_JOBS = 64, /* remembered */
+	PATH_BYTES = 96, /* of a job's path */
+};
+
+struct call { /* under way */
+	struct call *next;
+	struct bus *bus;
+	char method[64];
+	bus_reply_fn *done;
+	void *arg;
+};
+
+struct await { /* for a job's end */
+	struct await *next;
+	struct bus *bus;
+	struct event *timer;
+	char path[PATH_BYTES];
+	bus_job_fn *done;
+	void *arg;
+};
+
+struct watched { /* a unit */
+	struct watched *next;
+	char *path;
+	unsigned changes;
+};
+
+struct ended { /* a job */
+	char path[PATH_BYTES], result[BUS_WORD];
+};
+
+struct bus {
+	struct bus *next;
+	struct event_base *base;
+	bool is_user_manager;
+	sd_bus *sd; /* NULL: not connected */
+	struct event *event;
+	bool processing;
+	struct call *calls;
+	struct await *awaits;
+	struct watched *watched;
+	struct ended ended[ENDED_JOBS]; /* a ring */
+	unsigned ended_next;
+};
+
+static struct bus *all; /* of every loop */
+
+struct bus *bus_find(struct event_base *base, bool is_user_manager)
+{
+	struct bus *bus = all;
+
+	while (bus &&
+		(bus->base != base || bus->is_user_manager != is_user_manager))
+		bus = bus->next;
+	if (bus)
+		return bus;
+	bus = memory_calloc(1, sizeof(*bus));
+	bus->base = base;
+	bus->is_user_manager = is_user_manager;
+	bus->next = all;
+	all = bus;
+	return bus;
+}
+
+struct event_base *bus_base(const struct bus *bus)
+{
+	return bus->base;
+}
+
+static void clean_copy(char *to, size_t size, const char *from)
+{
+	_cleanup_free_ char *clean = scrub(from ? from : "");
+
+	sync_text_copy(to, size, clean);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+static void await_free(struct await *await)
+{
+	if (await->timer)
+		event_free(await->timer);
+	free(await);
+}
+
+/* ---- the loop ---- */
+
+/* sd-bus counts by CLOCK_MONOTONIC; NULL: for as long as it takes. */
+static const struct timeval *wait_of(sd_bus *sd, struct timeval *wait)
+{
+	struct timespec now;
+	uint64_t until = UINT64_MAX, now_us;
+
+	if (sd_bus_get_timeout(sd, &until) < 0 || until == UINT64_MAX)
+		return NULL;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	until = until > now_us ? until - now_us : 0;
+	wait->tv_sec = (time_t)(until / 1000000);
+	wait->tv_usec = (suseconds_t)(until % 1000000);
+	return wait;
+}
+
+static void arm(struct bus *bus)
+{
+	struct timeval wait;
+	int events = bus->sd ? sd_bus_get_events(bus->sd) : -1;
+	short what = 0;
+
+	if (bus->event)
+		event_free(bus->event);
+	bus->event = NULL;
+	if (!bus->sd)
+		return;
+	if (events > 0 && (events & POLLIN))
+		what |= EV_READ;
+	if (events > 0 && (events & POLLOUT))
+		what |= EV_WRITE;
+	bus->event = memory_must(event_new(
+		bus->base, sd_bus_get_fd(bus->sd), what, on_event, bus));
+	if (event_add(bus->event, wait_of(bus->sd, &wait)) != 0)
+		memory_out();
+}
+
+static void await_over(
+	struct await *await, const char *result, const struct err *err)
+{
+	struct await **at = &await->bus->awaits;
+
+	while (*at != await)
+		at = &(*at)->next;
+	*at = await->next;
+	await->done(await->arg, result, err);
+	await_free(await);
+}
+
+/* Calls are answered by sd-bus itself when a connection ends, but not when what
+ * came makes no sense. */
+static void broken(struct bus *bus)
+{
+	struct err err = {0};
+
+	sd_bus_close_unref(bus->sd);
+	bus->sd = NULL;
+	(void)err_set(&err, ERR_AGAIN,
+		"the connection to systemd broke before it answered");
+	while (bus->calls) {
+		struct call *call = bus->calls;
+
+		bus->calls = call->next;
+		call->done(call->arg, NULL, &err);
+		free(call);
+	}
+	for (struct watched *unit = bus->watched; unit; unit = unit->next)
+		unit->changes++;
+	memset(bus->ended, 0, sizeof(bus->ended));
+	(void)err_set(&err, ERR_AGAIN,
+		"the connection to systemd broke before a job ended");
+	while (bus->awaits)
+		await_over(bus->awaits, NULL, &err);
+}
+
+static void pump(struct bus *bus)
+{
+	int r = 1;
+
+	if (bus->processing || !bus->sd)
+		return;
+	bus->processing = true;
+	while (r > 0)
+		r = sd_bus_process(bus->sd, NULL);
+	bus->processing = false;
+	if (r < 0)
+		broken(bus);
+	arm(bus);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	pump(arg);
+}
+
+/* ---- signals ---- */
+
+static int on_job_removed(
+	sd_bus_message *message, void *arg, sd_bus_error *ret_error)
+{
+	struct bus *bus = arg;
+	const char *path, *unit, *result;
+	struct await *await = bus->awaits;
+	struct ended *ended;
+	uint32_t id;
+
+	(void)ret_error;
+	if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) <
+		0)
+		return 0;
+	ended = &bus->ended[bus->ended_next++ % ENDED_JOBS];
+	(void)snprintf(ended->path, sizeof(ended->path), "%s", path);
+	clean_copy(ended->result, sizeof(ended->result), result);
+	while (await && strcmp(await->path, ended->path) != 0)
+		await = await->next;
+	if (await)
+		await_over(await, ended->result, NULL);
+	return 0;
+}
+
+static int on_changed(
+	sd_bus_message *message, void *arg, sd_bus_error *ret_error)
+{
+	struct bus *bus = arg;
+	const char *path = sd_bus_message_get_path(message);
+
+	(void)ret_error;
+	for (struct watched *unit = bus->watched; unit; unit = unit->next)
+		if (!path || strcmp(unit->path, path) == 0)
+			unit->changes++;
+	return 0;
+}
+
+/* Unit files were read again: any of them may be another. */
+static int on_reloading(
+	sd_bus_message *message, void *arg, sd_bus_error *ret_error)
+{
+	struct bus *bus = arg;
+
+	(void)message, (void)ret_error;
+	for (struct watched *unit = bus->watched; unit; unit = unit->next)
+		unit->changes++;
+	return 0;
+}
+
+/* Messages are answered in their order: what is asked for here holds before any
+ * later call is obeyed. */
+static int listen_to(struct bus *bus)
+{
+	static const struct {
+		const char *signal;
+		sd_bus_message_handler_t handler;
+	} signals[] = {
+		{"JobRemoved", on_job_removed},
+		{"Reloading", on_reloading},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < 2 && r >= 0; i++)
+		r = sd_bus_match_signal_async(bus->sd, NULL, SYSTEMD_NAME,
+			SYSTEMD_PATH, SYSTEMD_MANAGER, signals[i].signal,
+			signals[i].handler, NULL, bus);
+	for (struct watched *unit = bus->watched; unit && r >= 0;
+		unit = unit->next)
+		r = sd_bus_match_signal_async(bus->sd, NULL, SYSTEMD_NAME,
+			unit->path, "org.freedesktop.DBus.Properties",
+			"PropertiesChanged", on_changed, NULL, bus);
+	if (r >= 0)
+		r = sd_bus_call_method_async(bus->sd, NULL, SYSTEMD_NAME,
+			SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe", NULL, NULL,
+			"");
+	return r;
+}
+
+/* ---- connecting ---- */
+
+/* A timer or cron starts us without the variables of a session. */
+static int open_user(sd_bus **ret_sd)
+{
+	char address[64];
+	sd_bus *sd = NULL;
+	int r;
+
+	if (getenv("DBUS_SESSION_BUS_ADDRESS") || getenv("XDG_RUNTIME_DIR"))
+		return sd_bus_open_user(ret_sd);
+	(void)snprintf(address, sizeof(address), "unix:path=/run/user/%u/bus",
+		(unsigned)getuid());
+	r = sd_bus_new(&sd);
+	if (r >= 0)
+		r = sd_bus_set_address(sd, address);
+	if (r >= 0)
+		r = sd_bus_set_bus_client(sd, 1);
+	if (r >= 0)
+		r = sd_bus_start(sd);
+	if (r < 0) {
+		sd_bus_unref(sd);
+		return r;
+	}
+	*ret_sd = sd;
+	return r;
+}
+
+static bool connect_here(struct bus *bus, struct err *err)
+{
+	int r = bus->is_user_manager ? open_user(&bus->sd)
+				     : sd_bus_open_system(&bus->sd);
+
+	if (r < 0)
+		return err_sys(err, ERR_AGAIN, -r,
+			"reaching systemd's %s manager by D-Bus",
+			bus->is_user_manager ? "user" : "system");
+	r = listen_to(bus);
+	if (r >= 0)
+		return true;
+	sd_bus_close_unref(bus->sd);
+	bus->sd = NULL;
+	return err_sys(err, ERR_AGAIN, -r, "listening to systemd");
+}
+
+void bus_ready(struct bus *bus, bus_ready_fn *done, void *arg)
+{
+	struct err err = {0};
+	bool ok;
+
+	pump(bus);
+	ok = bus->sd || connect_here(bus, &err);
+	arm(bus);
+	done(arg, ok ? NULL : &err);
+}
+
+void bus_close_all(struct event_base *base)
+{
+	struct bus **at = &all;
+
+	while (*at) {
+		struct bus *bus = *at;
+
+		if (bus->base != base) {
+			at = &bus->next;
+			continue;
+		}
+		*at = bus->next;
+		if (bus->event)
+			event_free(bus->event);
+		sd_bus_close_unref(bus->sd);
+		for (struct call *call = bus->calls, *next; call; call = next) {
+			next = call->next;
+			free(call);
+		}
+		for (struct await *await = bus->awaits, *next; await;
+			await = next) {
+			next = await->next;
+			await_free(await);
+		}
+		for (struct watched *unit = bus->watched, *next; unit;
+			unit = next) {
+			next = unit->next;
+			free(unit->path);
+			free(unit);
+		}
+		free(bus);
+	}
+}
+
+/* ---- calls ---- */
+
+static bool is_lost(const sd_bus_error *error)
+{
+	static const char *const names[] = {
+		SD_BUS_ERROR_NO_REPLY,
+		SD_BUS_ERROR_TIMEOUT,
+		SD_BUS_ERROR_DISCONNECTED,
+		SD_BUS_ERROR_NO_SERVER,
+		SD_BUS_ERROR_SERVICE_UNKNOWN,
+		SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (sd_bus_error_has_name(error, names[i]))
+			return true;
+	return false;
+}
+
+static void explain(
+	const char *method, const sd_bus_error *error, struct err *err)
+{
+	char text[300];
+
+	clean_copy(text, sizeof(text),
+		error->message ? error->message : error->name);
+	if (is_lost(error)) {
+		(void)err_set(err, ERR_AGAIN, "systemd did not answer %s: %s",
+			method, text);
+		return;
+	}
+	(void)err_set(err, ERR_STEP, "systemd refuses %s: %s", method, text);
+	if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED) ||
+		sd_bus_error_has_name(
+			error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+		err->sys = EACCES;
+	else if (sd_bus_error_has_name(error, SYSTEMD_NAME ".NoSuchUnit"))
+		err->sys = ENOENT;
+}
+
+static int on_reply(sd_bus_message *reply, void *arg, sd_bus_error *ret_error)
+{
+	struct call *call = arg, **at = &call->bus->calls;
+	const sd_bus_error *error = sd_bus_message_get_error(reply);
+	struct err err = {0};
+
+	(void)ret_error;
+	while (*at != call)
+		at = &(*at)->next;
+	*at = call->next;
+	if (error)
+		explain(call->method, error, &err);
+	call->done(call->arg, error ? NULL : reply, error ? &err : NULL);
+	free(call);
+	return 0;
+}
+
+bool bus_call(struct bus *bus, const char *path, const char *interface,
+	const char *method, bus_reply_fn *done, void *arg, struct err *err,
+	const char *types, ...)
+{
+	sd_bus_message *message = NULL;
+	struct call *call;
+	va_list args;
+	int r;
+
+	if (!bus->sd)
+		return err_set(err, ERR_AGAIN,
+			"%s: the connection to systemd broke", method);
+	call = memory_calloc(1, sizeof(*call));
+	*call = (struct call){.bus = bus, .done = done, .arg = arg};
+	(void)snprintf(call->method, sizeof(call->method), "%s", method);
+	r = sd_bus_message_new_method_call(
+		bus->sd, &message, SYSTEMD_NAME, path, interface, method);
+	if (r >= 0) {
+		va_start(args, types);
+		r = sd_bus_message_appendv(message, types, args);
+		va_end(args);
+	}
+	if (r >= 0)
+		r = sd_bus_call_async(bus->sd, NULL, message, on_reply, call,
+			(uint64_t)BUS_CALL_MS * 1000);
+	sd_bus_message_unref(message);
+	if (r < 0) {
+		free(call);
+		/* It may have left in part. */
+		return err_sys(
+			err, ERR_AGAIN, -r, "asking systemd for %s", method);
+	}
+	call->next = bus->calls;
+	bus->calls = call;
+	arm(bus);
+	return true;
+}
+
+/* ---- jobs and units ---- */
+
+static void on_no_end(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	await_over(arg, "", NULL);
+}
+
+void bus_await_job(struct bus *bus, const char *job, int64_t timeout_ms,
+	bus_job_fn *done, void *arg)
+{
+	const struct timeval wait = {
+		.tv_sec = timeout_ms / 1000,
+		.tv_usec = timeout_ms % 1000 * 1000,
+	};
+	struct await *await;
+
+	for (size_t i = 0; i < ENDED_JOBS; i++) {
+		if (strcmp(bus->ended[i].path, job) != 0)
+			continue;
+		done(arg, bus->ended[i].result, NULL);
+		return;
+	}
+	await = memory_calloc(1, sizeof(*await));
+	await->bus = bus;
+	await->done = done;
+	await->arg = arg;
+	(void)snprintf(await->path, sizeof(await->path), "%s", job);
+	await->timer = memory_must(evtimer_new(bus->base, on_no_end, await));
+	if (event_add(await->timer, &wait) != 0)
+		memory_out();
+	await->next = bus->awaits;
+	bus->awaits = await;
+}
+
+unsigned bus_changes(struct bus *bus, const char *unit_path)
+{
+	struct watched *unit;
+
+	pump(bus);
+	unit = bus->watched;
+	while (unit && strcmp(unit->path, unit_path) != 0)
+		unit = unit->next;
+	if (unit)
+		return unit->changes;
+	unit = memory_calloc(1, sizeof(*unit));
+	unit->path = memory_strdup(unit_path);
+	unit->changes = 1;
+	unit->next = bus->watched;
+	bus->watched = unit;
+	if (bus->sd && sd_bus_match_signal_async(bus->sd, NULL, SYSTEMD_NAME,
+			       unit->path, "org.freedesktop.DBus.Properties",
+			       "PropertiesChanged", on_changed, NULL, bus) < 0)
+		broken(bus);
+	arm(bus);
+	return unit->changes;
+}
