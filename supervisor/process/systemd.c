@@ -620,11 +620,22 @@ static bool systemd_start(struct event_base *base,
 
 /* ---- describe ---- */
 
+static bool we_linger(void)
+{
+	_cleanup_free_ char *path =
+		memory_text("/var/lib/systemd/linger/%s", our_name());
+
+	return access(path, F_OK) == 0;
+}
+
 static void tell_unit(struct task *task, const struct err *denied)
 {
 	json_t *unit = task->record->unit;
 
 	(void)json_object_set_new(unit, "may_manage", json_boolean(!denied));
+	if (task->spec.user_manager)
+		(void)json_object_set_new(
+			unit, "lingers", json_boolean(we_linger()));
 	if (denied)
 		(void)json_object_set_new(
 			unit, "denied", json_string(denied->msg));
