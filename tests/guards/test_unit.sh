@@ -19,26 +19,26 @@ sound() { # a unit as it should be
 absent() {
 	units_world 1
 	edit_fleet 's/mongosync@shard0.service/mongosync@shard1.service/'
-	refuses unit "there is no unit mongosync@shard1.service" "a unit that is not there"
+	refuses unit "shard0: .*there is no unit mongosync@shard1.service" "a unit that is not there"
 }
 
 masked() {
 	units_world 1
 	unit_is shard0 '{LoadState: "masked"}'
-	refuses unit "is masked" "a masked unit"
+	refuses unit "shard0: .*is masked" "a masked unit"
 	unit_is shard0 '{Type: "oneshot"}'
-	refuses unit "Type=oneshot" "a unit that is no service"
+	refuses unit "shard0: .*Type=oneshot" "a unit that is no service"
 	unit_is shard0 '{NeedDaemonReload: true}'
 	warns unit "were changed since systemd read them"
 	unit shard0 '.argv[2] = "/etc/another.conf"'
-	refuses unit "does not start with --config" "a unit of another instance"
+	refuses unit "shard0: .*does not start with --config" "a unit of another instance"
 }
 
 another_way() { # what it starts is not what the link leads to
 	units_world 1
 	mkdir "$W/elsewhere"
 	unit shard0 ".argv[0] = \"$W/elsewhere/mongosync\""
-	refuses link "the upgrade would change nothing" "a unit that does not go through the link"
+	refuses link "shard0: .*the upgrade would change nothing" "a unit that does not go through the link"
 	unit shard0 ".argv[0] = \"$W/elsewhere/wrapper\""
 	warns link "cannot be seen"
 }
@@ -48,11 +48,11 @@ stopping() {
 	unit shard0 '.stop_ms = 5000'
 	warns unit-stop "SIGKILL 5 s after its stop signal"
 	unit shard0 '.exec_stop = ["/bin/kill", "-TERM", "1"]'
-	refuses unit-stop "a second one makes mongosync before 1.20 panic" "a unit that gets two SIGTERMs"
+	refuses unit-stop "shard0: .*a second one makes mongosync before 1.20 panic" "a unit that gets two SIGTERMs"
 	unit shard0 '.exec_stop = ["/usr/bin/tell-them"]'
 	warns unit-stop "a stop command of its own"
 	unit_is shard0 '{KillMode: "none"}'
-	refuses unit-stop "KillMode=none" "a unit whose processes stay"
+	refuses unit-stop "shard0: .*KillMode=none" "a unit whose processes stay"
 	unit_is shard0 '{KillMode: "process"}'
 	warns unit-stop "KillMode=process"
 	unit_is shard0 '{SendSIGHUP: true}'
@@ -70,13 +70,13 @@ starters() {
 no_right() {
 	units_world 1
 	faults '{"RefUnit": "deny"}'
-	refuses right "may not manage unit mongosync@shard0.service: a polkit rule" "a unit without the right over it"
+	refuses right "shard0: .*may not manage unit mongosync@shard0.service: a polkit rule" "a unit without the right over it"
 }
 
 no_manager() { # systemd is not there at all
 	units_world 1
 	kill "$(pids_that -azF -e "$W/units")"
-	refuses unit "systemd cannot be asked about mongosync@shard0.service" "units without a manager"
+	refuses unit "shard0: .*systemd cannot be asked about mongosync@shard0.service" "units without a manager"
 }
 
 scenario "a unit as it should be" sound

@@ -307,6 +307,7 @@ static int stop(struct manager *manager, sd_bus_message *call,
 }
 
 static int connect_bus(struct manager *manager);
+static void try_later(struct manager *manager);
 
 static int obey(struct manager *manager, sd_bus_message *call,
 	const char *method, struct unit *unit, enum fault fault)
@@ -361,6 +362,30 @@ static int on_call(sd_bus_message *call, void *arg, sd_bus_error *ret_error)
 	return connect_bus(manager);
 }
 
+static int on_try(sd_event_source *source, uint64_t at, void *arg)
+{
+	(void)at;
+	sd_event_source_unref(source);
+	if (connect_bus(arg) < 0)
+		try_later(arg);
+	return 0;
+}
+
+static void try_later(struct manager *manager)
+{
+	sd_event_source *source;
+
+	(void)sd_event_add_time_relative(manager->event, &source,
+		CLOCK_MONOTONIC, 100000, 1000, on_try, manager);
+}
+
+static int on_gone(sd_bus_message *message, void *arg, sd_bus_error *ret_error)
+{
+	(void)message, (void)ret_error;
+	try_later(arg);
+	return 0;
+}
+
 static int connect_bus(struct manager *manager)
 {
 	sd_bus *bus = NULL;
@@ -369,6 +394,11 @@ static int connect_bus(struct manager *manager)
 	if (r >= 0)
 		r = sd_bus_add_fallback(bus, NULL, "/org/freedesktop/systemd1",
 			on_call, manager);
+	if (r >= 0)
+		r = sd_bus_match_signal(bus, NULL, NULL,
+			"/org/freedesktop/DBus/Local",
+			"org.freedesktop.DBus.Local", "Disconnected", on_gone,
+			manager);
 	if (r >= 0)
 		r = sd_bus_request_name(bus, SYSTEMD, 0);
 	if (r >= 0)
