@@ -214,19 +214,33 @@ static bool check_stop_command(
 	return false;
 }
 
+/* With "mixed", only the main process gets SIGTERM; what is left when that has
+ * ended is killed. */
+static bool is_killed_with_wrapper(const struct seen_instance *seen)
+{
+	int64_t main_pid = unit_number(seen->unit, "MainPID");
+
+	return is(seen->unit, "KillMode", "mixed") && main_pid &&
+	       seen->process.pid > 0 && seen->process.pid != main_pid;
+}
+
 static bool check_kill_mode(struct survey *survey, struct seen_instance *seen)
 {
 	const char *mode = unit_text(seen->unit, "KillMode");
 	bool none = strcmp(mode, "none") == 0;
+	bool wrapped = is_killed_with_wrapper(seen);
 	struct finding *finding;
 
-	if (!none && strcmp(mode, "process") != 0)
+	if (!none && !wrapped && strcmp(mode, "process") != 0)
 		return true;
 	finding = add(survey, none ? FINDING_REFUSAL : FINDING_WARNING,
 		"unit-stop", seen);
-	finding_say(finding, "%s has KillMode=%s: stopping it may leave %s",
-		seen->instance->unit, mode,
-		none ? "the process running" : "what it started running");
+	finding_say(finding, "%s has KillMode=%s: %s", seen->instance->unit,
+		mode,
+		none      ? "stopping it leaves the process running"
+		: wrapped ? "its main process is a wrapper, and the sync gets "
+			    "SIGKILL when that ends"
+			  : "stopping it may leave what it started running");
 	finding_fix(finding, "%s edit %s: [Service] KillMode=control-group",
 		systemctl(seen), seen->instance->unit);
 	return false;

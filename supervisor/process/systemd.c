@@ -134,8 +134,7 @@ static bool ask_pids(struct task *task, struct err *err)
 		task_saw(task);
 		return true;
 	}
-	return bus_call(task->bus, SYSTEMD_PATH, SYSTEMD_MANAGER,
-		"GetUnitProcesses", on_pids, task, err, "s", task->spec.unit);
+	return task_call(task, "GetUnitProcesses", on_pids, err);
 }
 
 static bool begin_observe(struct task *task, struct err *err)
@@ -183,22 +182,40 @@ static void tell_unit(struct task *task, const struct err *denied)
 	task_free(task);
 }
 
-/* Whatever else is wrong is found by other looks. */
-static void on_right(void *arg, sd_bus_message *reply, const struct err *err)
+static void told_right(struct task *task, const struct err *err)
 {
-	struct task *task = arg;
 	struct err denied = {0};
 
-	(void)reply;
 	if (err && err->code != ERR_STEP) {
 		task_fail(task, err);
 		return;
 	}
 	if (err)
 		denied = *err;
-	if (denied.sys == EACCES)
-		task_explain(task, &denied);
-	tell_unit(task, denied.sys || denied.code ? &denied : NULL);
+	task_explain(task, &denied);
+	tell_unit(task, err ? &denied : NULL);
+}
+
+static void on_reset(void *arg, sd_bus_message *reply, const struct err *err)
+{
+	(void)reply;
+	told_right(arg, err);
+}
+
+/* A rule may allow no more than what we do.  Then that is tried which does
+ * least to a unit that runs: its count of restarts begins anew. */
+static void on_ref(void *arg, sd_bus_message *reply, const struct err *err)
+{
+	struct task *task = arg;
+	struct err unasked = {0};
+	bool runs = strcmp(unit_text(task->record->unit, "ActiveState"),
+			    "active") == 0;
+
+	(void)reply;
+	if (!err || err->sys != EACCES || !runs)
+		told_right(task, err);
+	else if (!task_call(task, "ResetFailedUnit", on_reset, &unasked))
+		task_fail(task, &unasked);
 }
 
 /* Takes a reference that ends with our connection: it changes nothing, and
@@ -209,8 +226,7 @@ static bool ask_right(struct task *task, struct err *err)
 		tell_unit(task, NULL);
 		return true;
 	}
-	return bus_call(task->bus, SYSTEMD_PATH, SYSTEMD_MANAGER, "RefUnit",
-		on_right, task, err, "s", task->spec.unit);
+	return task_call(task, "RefUnit", on_ref, err);
 }
 
 void systemd_describe(struct event_base *base, const struct process_spec *spec,

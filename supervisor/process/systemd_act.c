@@ -167,8 +167,7 @@ static void on_reset(void *arg, sd_bus_message *reply, const struct err *err)
 
 static bool call_reset(struct task *task, struct err *err)
 {
-	return bus_call(task->bus, SYSTEMD_PATH, SYSTEMD_MANAGER,
-		"ResetFailedUnit", on_reset, task, err, "s", task->spec.unit);
+	return task_call(task, "ResetFailedUnit", on_reset, err);
 }
 
 static void circles_over(void *arg, const char *result, const struct err *err)

@@ -55,6 +55,8 @@ stopping() {
 	refuses unit-stop "shard0: .*KillMode=none" "a unit whose processes stay"
 	unit_is shard0 '{KillMode: "process"}'
 	warns unit-stop "KillMode=process"
+	unit_is shard0 '{KillMode: "mixed", MainPID: 1}'
+	warns unit-stop "its main process is a wrapper"
 	unit_is shard0 '{SendSIGHUP: true}'
 	warns unit-stop "SendSIGHUP=yes"
 	unit_is shard0 '{KillSignal: 2}'
@@ -69,7 +71,9 @@ starters() {
 
 no_right() {
 	units_world 1
-	faults '{"RefUnit": "deny"}'
+	faults '{"RefUnit": "deny"}' # a rule for no more than what we do
+	passes right "shard0: we may stop and start"
+	faults '{"RefUnit": "deny", "ResetFailedUnit": "deny"}'
 	refuses right "shard0: .*may not manage unit mongosync@shard0.service: a polkit rule" "a unit without the right over it"
 }
 

@@ -185,7 +185,10 @@ static void put_all(
 	put_text(reply, "Restart",
 		json_is_true(json_object_get(file, "restart")) ? "always"
 							       : "no");
-	put_number(reply, "MainPID", "u", unit->main);
+	put_number(reply, "MainPID", "u",
+		json_object_get(is, "MainPID")
+			? json_integer_value(json_object_get(is, "MainPID"))
+			: unit->main);
 	put_number(reply, "NRestarts", "u", unit->restarts);
 	put_number(reply, "ExecMainCode", "i", unit->code);
 	put_number(reply, "ExecMainStatus", "i", unit->status);
