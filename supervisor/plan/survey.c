@@ -320,7 +320,8 @@ static void look_at_process(struct looking *looking, struct seen_instance *seen)
 {
 	struct process_spec spec = target_process_spec(
 		seen->instance, &seen->config, seen->run_file);
-	const struct process_ops *ops = process_ops_find(spec.backend);
+	const struct process_ops *ops =
+		process_ops_find(spec.backend, spec.host);
 	struct ask *ask = expect(looking, seen, NULL, "process");
 	struct process_seen unknown = {.view = PROCESS_UNKNOWN};
 	struct err err = {0};

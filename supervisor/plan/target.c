@@ -136,7 +136,8 @@ static bool make_process(
 		target->process.output = target->output;
 	}
 	target->api = sync_api_find(fleet->procedure);
-	target->ops = process_ops_find(target->process.backend);
+	target->ops =
+		process_ops_find(target->process.backend, target->process.host);
 	target->place.host = "127.0.0.1";
 	target->place.port = target->config.port;
 	target->from = text_of(target->json, "from");
