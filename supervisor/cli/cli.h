@@ -134,6 +134,9 @@ struct cli_answer { /* STEP@TARGET=WORD, in parts */
 bool cli_answer_parse(const struct run_state *state, const char *text,
 	struct cli_answer *ret_answer, struct err *err) WARN_UNUSED;
 
+/* detach.c: `run` in a unit of systemd; returns when it has begun or failed. */
+int cli_detach(const struct cli_args *args);
+
 struct notify;
 struct event_base;
 /* notify.c: NULL if the fleet names no command.  state may be NULL. */

@@ -357,6 +357,8 @@ int verb_run(const struct cli_args *args)
 	bool scheduled = cli_value(args, "scheduled") != NULL;
 	int code;
 
+	if (cli_value(args, "detach"))
+		return cli_detach(args);
 	if (!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
 	if (cli_place_lock(&place, place.fleet && !unfinished, &lock, &err))
