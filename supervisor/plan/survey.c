@@ -133,6 +133,7 @@ static bool look_at_all(struct looking *looking, struct err *err)
 	survey_find_clusters(looking);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		survey_look_at_process(looking, &survey->instance[i]);
+		survey_look_at_unit(looking, &survey->instance[i]);
 		survey_look_at_api(looking, &survey->instance[i]);
 	}
 	looking->due--;
@@ -212,6 +213,7 @@ void survey_done(struct survey *survey)
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		instance_config_done(&survey->instance[i].config);
 		free(survey->instance[i].run_file);
+		json_decref(survey->instance[i].unit);
 	}
 	for (unsigned i = 0; i < survey->cluster_count; i++) {
 		json_decref(survey->cluster[i].summary);

@@ -8,6 +8,7 @@
 #include "supervisor/plan/survey_looking.h"
 #include "supervisor/plan/target.h"
 #include "supervisor/process/process_json.h"
+#include "supervisor/process/systemd.h"
 
 enum {
 	VERSION_MS = 15000,
@@ -160,4 +161,27 @@ void survey_look_at_process(struct looking *looking, struct seen_instance *seen)
 		return;
 	(void)snprintf(unknown.why, sizeof(unknown.why), "%.199s", err.msg);
 	process_seen(ask, &unknown);
+}
+
+static void unit_described(void *arg, const json_t *unit, const struct err *err)
+{
+	struct ask *ask = arg;
+
+	if (err)
+		ask->instance->unit_err = *err;
+	else
+		ask->instance->unit = json_deep_copy(unit);
+	survey_answered(ask);
+}
+
+void survey_look_at_unit(struct looking *looking, struct seen_instance *seen)
+{
+	const struct process_spec spec = spec_of(looking, seen);
+	struct ask *ask;
+
+	if (!seen->instance->unit)
+		return;
+	ask = survey_expect(looking, "unit");
+	ask->instance = seen;
+	systemd_describe(looking->base, &spec, unit_described, ask);
 }
