@@ -25,7 +25,7 @@ packages() {
 		nettle-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
 		libsystemd-dev libcmocka-dev libgpgme-dev gnupg
 		clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev cppcheck
-		valgrind spin shellcheck codespell python3 openssl jq procps iproute2 util-linux e2fsprogs
+		valgrind spin shellcheck codespell python3 openssl jq dbus-daemon dbus-bin procps iproute2 util-linux e2fsprogs
 		man-db zsh dpkg-dev lintian polkitd systemd
 	) missing=() package
 	for package in "${want[@]}"; do

@@ -37,6 +37,9 @@ void check_process(struct survey *survey, struct seen_instance *seen);
 void check_api(struct survey *survey, struct seen_instance *seen);
 void check_start(struct survey *survey, struct seen_instance *seen);
 
+/* check_unit.c: an instance that is a unit of systemd. */
+void check_unit(struct survey *survey, struct seen_instance *seen);
+
 /* check_sync.c: what a sync is doing, and what an interruption costs it. */
 void check_lag(struct survey *survey, struct seen_instance *seen);
 void check_verifier(struct survey *survey, struct seen_instance *seen);

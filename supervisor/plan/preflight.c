@@ -35,6 +35,10 @@ const struct check checks[] = {
 	{"configuration", "does the new version know each key of its file"},
 	{"uri", "does the new version take its connection strings"},
 	{"unchanged", "is its file still the one that it runs with"},
+	{"unit", "is its unit one that starts it"},
+	{"unit-stop", "does its unit let it end in its own time"},
+	{"unit-start", "who starts its unit besides us"},
+	{"right", "may we stop and start its unit"},
 	{"start", "will it be started as it runs now"},
 	{"destination", "can it be reached, and who is it"},
 	{"metadata", "does it say the same as the processes"},
@@ -138,6 +142,7 @@ bool preflight(struct survey *survey, struct err *err)
 		check_process(survey, seen);
 		check_api(survey, seen);
 		check_start(survey, seen);
+		check_unit(survey, seen);
 		check_configuration(survey, seen);
 		check_uri(survey, seen);
 		check_unchanged(survey, seen);

@@ -295,6 +295,27 @@ static void process_seen(void *arg, const struct process_seen *process)
 	answered(ask);
 }
 
+static void unit_described(void *arg, const json_t *unit, const struct err *err)
+{
+	struct ask *ask = arg;
+
+	if (err)
+		ask->instance->unit_err = *err;
+	else
+		take_json(&ask->instance->unit, unit);
+	answered(ask);
+}
+
+static void look_at_unit(struct looking *looking, struct seen_instance *seen)
+{
+	const struct process_spec spec = target_process_spec(
+		seen->instance, &seen->config, seen->run_file);
+
+	if (seen->instance->unit)
+		systemd_describe(looking->base, &spec, unit_described,
+			expect(looking, seen, NULL, "unit"));
+}
+
 static void look_at_process(struct looking *looking, struct seen_instance *seen)
 {
 	struct process_spec spec = target_process_spec(
@@ -449,6 +470,7 @@ static bool look_at_all(struct looking *looking, struct err *err)
 	find_clusters(looking);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		look_at_process(looking, &survey->instance[i]);
+		look_at_unit(looking, &survey->instance[i]);
 		look_at_api(looking, &survey->instance[i]);
 	}
 	looking->due--;
@@ -511,6 +533,7 @@ void survey_done(struct survey *survey)
 	for (unsigned i = 0; i < survey->instance_count; i++) {
 		instance_config_done(&survey->instance[i].config);
 		free(survey->instance[i].run_file);
+		json_decref(survey->instance[i].unit);
 	}
 	for (unsigned i = 0; i < survey->cluster_count; i++) {
 		json_decref(survey->cluster[i].summary);

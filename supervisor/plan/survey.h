@@ -30,6 +30,8 @@ struct seen_instance {
 	char version[VERSION_MAX]; /* that runs; "" if it cannot be told */
 	const char *version_proof; /* "exe" or "link"; NULL without a version */
 	struct err version_err;
+	json_t *unit; /* what systemd says (unit.h, systemd.h), or NULL */
+	struct err unit_err; /* why it does not */
 	struct sync_progress progress;
 	struct err progress_err; /* no code: progress is good */
 	unsigned cluster; /* index of its destination */

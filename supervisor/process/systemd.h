@@ -9,7 +9,8 @@
 #include "supervisor/process/process.h"
 
 /* What systemd says of the unit (unit.h) and, as "may_manage", whether we may
- * start and stop it ("denied": why not); NULL with err.  Borrowed; called once,
+ * start and stop it ("denied": why not) and, of a user manager, whether it
+ * "lingers" without a session; NULL with err.  Borrowed; called once,
  * perhaps before this returns. */
 typedef void systemd_unit_fn(
 	void *arg, const json_t *unit, const struct err *err);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-bus.h>
 
 #include "state/cleanup.h"
 #include "supervisor/fleet/secret.h"

@@ -10,18 +10,19 @@
 #define SUPERVISOR_PROCESS_UNIT_H
 
 #include <jansson.h>
-#include <systemd/sd-bus.h>
 
 #include "state/err.h"
 
 #define UNIT_ARGUMENTS_MAX 256u
 
+struct sd_bus_message;
+
 /* Of GetAll's reply; the caller owns it. */
-bool unit_read(
-	sd_bus_message *reply, json_t **ret_unit, struct err *err) WARN_UNUSED;
+bool unit_read(struct sd_bus_message *reply, json_t **ret_unit,
+	struct err *err) WARN_UNUSED;
 /* The pids in GetUnitProcesses's reply, as a list. */
-bool unit_read_pids(
-	sd_bus_message *reply, json_t **ret_pids, struct err *err) WARN_UNUSED;
+bool unit_read_pids(struct sd_bus_message *reply, json_t **ret_pids,
+	struct err *err) WARN_UNUSED;
 
 const char *unit_text(const json_t *unit, const char *property); /* or "" */
 int64_t unit_number(const json_t *unit, const char *property); /* or 0 */

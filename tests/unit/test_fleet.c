@@ -130,6 +130,7 @@ static void test_fleet_load_takes_every_key(void **state)
 		"on_failure: restore\npause: never\nlane_complete: assumed\n"
 		"oplog_window: 86400\nturn_back_at: 30\n"
 		"window: {from: 22:00, until: \"04:00\", days: [sat, sun]}\n"
+		"notify: [tell, --all]\n"
 		"limits: {lanes: 1, keep_versions: 3, keep_metadata_days: 0}\n"
 		"timeouts: {kill_after: 9, pause: 8}\n"
 		"instances:\n"
@@ -158,6 +159,9 @@ static void test_fleet_load_takes_every_key(void **state)
 	assert_string_equal(fleet->window->until, "04:00");
 	assert_int_equal(fleet->window->days.count, 2);
 	assert_string_equal(fleet->window->days.item[1], "sun");
+	assert_int_equal(fleet->notify.count, 2);
+	assert_string_equal(fleet->notify.item[1], "--all");
+	assert_null(fleet->notify.item[2]);
 	assert_int_equal(fleet->lanes_at_once, 1);
 	assert_int_equal(fleet->keep_versions, 3);
 	assert_int_equal(fleet->keep_metadata_days, 0);
@@ -234,6 +238,9 @@ static void test_fleet_load_refuses(void **state)
 			":5: turn_back_at must be a whole number from 1"},
 		{HEAD "turn_back_at: 101\n" ONE, ":5: turn_back_at must be"},
 		{HEAD "oplog_window: 1d\n" ONE, ":5: oplog_window must be"},
+		{HEAD "notify: []\n" ONE, "notify"},
+		{HEAD "notify: [./tell]\n" ONE,
+			":5: notify[0] must be an absolute path, or"},
 		{HEAD "window: {from: 22:00}\n" ONE, "until"},
 		{HEAD "window:\n  from: 22:00\n  until: 25:00\n" ONE,
 			":7: window.until must be a time such as"},
@@ -264,6 +271,25 @@ static void test_fleet_load_refuses(void **state)
 		{HEAD A "  spawn: {}\n"
 			"  command: {start: [a], stop: [b], status: [c]}\n",
 			"instances[0] has several of spawn, command and unit"},
+		{HEAD A "  unit: a.service\n  spawn: {}\n",
+			"instances[0] has several of spawn, command and unit"},
+		{HEAD A "  unit: a\n",
+			":8: instances[0].unit must be the name"},
+		{HEAD A "  unit: a.timer\n", ":8: instances[0].unit must be"},
+		{HEAD A "  unit: a@.service\n",
+			":8: instances[0].unit must be"},
+		{HEAD A "  unit: -a.service\n",
+			":8: instances[0].unit must be"},
+		{HEAD A "  unit: a b.service\n",
+			":8: instances[0].unit must be"},
+		{HEAD A "  unit: ../a.service\n",
+			":8: instances[0].unit must be"},
+		{HEAD A "  manager: user\n",
+			":8: instances[0].manager says nothing without unit"},
+		{HEAD A "  unit: a.service\n  manager: mine\n", ":9: "},
+		{HEAD A "  unit: a.service\n- name: b\n  config: b.yaml\n"
+			"  unit: a.service\n",
+			":11: instances[1].unit is the unit of instances[0]"},
 		{HEAD A "  command: {start: [a], stop: [b]}\n",
 			":8: missing key \"status\" in instances[0].command"},
 		{HEAD A "  command: {start: [a], stop: [./b], status: [c]}\n",
@@ -407,9 +433,12 @@ static void test_fleet_from_json_round_trip(void **state)
 		HEAD ONE,
 		HEAD "on_failure: stop\npause: never\nlimits: {lanes: 9}\n"
 		     "timeouts: {api: 1, kill_after: 604800}\n" ONE,
+		HEAD A "  unit: mongosync@a.service\n",
+		HEAD A "  unit: mongosync@a\\x2db.service\n  manager: user\n",
 		HEAD "oplog_window: 3600\nturn_back_at: 99\n"
 		     "window: {from: 22:00, until: 04:00}\n" ONE,
 		HEAD "window: {from: 01:00, until: 02:00, days: [mon]}\n" ONE,
+		HEAD "notify: [/bin/tell, 'a b']\n" ONE,
 		HEAD A
 		"  command:\n    start:\n    - sh\n    - -c\n"
 		"    - |\n      a \"b\" 'c' \\d # e: f\n\n      {g}, [h]\n"

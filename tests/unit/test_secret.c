@@ -54,6 +54,8 @@ static void test_scrub_leaves_plain_text(void **state)
 		"mongodb://[::1]:27017/admin",
 		"mongodb+srv://cluster0.example.net",
 		"ssh root@host uptime",
+		"mongosync@shard0.service is failed",
+		"mongosync@a\\x2db.service: refused",
 		"unexpected token near line 3",
 		"tlsCertificateKeyFile=/etc/ssl/client.pem&x=1",
 		"passwordFile: /run/secrets/pw",
@@ -72,6 +74,8 @@ static void test_scrub_userinfo_of_any_uri(void **state)
 {
 	(void)state;
 	assert_scrubbed("mongodb://user:p%40ss@host", "mongodb://***@host");
+	assert_scrubbed("pa:ss@host.service", "***@host.service");
+	assert_scrubbed("pa$s@host.service", "***@host.service");
 	assert_scrubbed("to ftp://me:you@h/x done", "to ftp://***@h/x done");
 	assert_scrubbed("mongodb+srv://u@h/", "mongodb+srv://***@h/");
 	assert_scrubbed("mongodb://u:a@b/c:d@h/db", "mongodb://***@h/db");
