@@ -228,7 +228,7 @@ bool helpers_new(struct event_base *base, const char *path,
 	struct helper_program program = {.name = "the helper",
 		.most = HELPERS_MAX,
 		.errors = STDERR_FILENO};
-	struct helpers *helpers;
+	struct helpers *helpers = NULL;
 	char found[PATH_MAX];
 
 	if (path)
