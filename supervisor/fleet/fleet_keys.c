@@ -109,9 +109,14 @@ const struct fleet_key fleet_keys[] = {
 	{"timeouts.start_quiet", "Before a start without an outcome is repeated."},
 	{"timeouts.resume_quiet",
 		"Before a resume without an answer is repeated."},
+	{"timeouts.reach", "For a host that is out of reach."},
 	{"timeouts.kill_after", "SIGKILL so long after SIGTERM; 0: never."},
 	{"instances", "The sync processes."},
 	{"instances[].name", "Names the process in messages and files."},
+	{"instances[].host",
+		"Where the process is, an ssh destination. All its paths, "
+		"install_root and link are paths there, and absolute. Default: "
+		"this machine."},
 	{"instances[].config",
 		"The process's own configuration file, absolute or relative to "
 		"the fleet file; port, id and connection strings come from "
