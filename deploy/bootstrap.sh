@@ -22,6 +22,7 @@ packages() {
 		build-essential cmake ninja-build pkg-config ccache git ca-certificates
 		libmongoc-dev libbson-dev libcurl4-openssl-dev libjansson-dev
 		libevent-dev libcyaml-dev libyaml-dev libarchive-dev libssl-dev
+		nettle-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
 		libsystemd-dev libcmocka-dev libgpgme-dev gnupg
 		clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev cppcheck
 		valgrind spin shellcheck codespell python3 openssl jq dbus-daemon dbus-bin procps iproute2 util-linux e2fsprogs

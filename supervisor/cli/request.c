@@ -83,20 +83,49 @@ static void say_instance(
 	}
 }
 
-static void say_held_link(const struct survey *survey,
+/* To be typed on its host. */
+static void say_on(const struct survey *survey, unsigned host)
+{
+	const char *name = survey->host[host].name;
+
+	if (name)
+		(void)printf(" (on %s)", name);
+}
+
+static void say_held_links(const struct survey *survey,
 	const struct seen_lane *lane, const struct run_state *state)
 {
 	const struct run_lane *past = run_state_lane(state, lane->name);
 	const char *from = json_string_value(
 		json_object_get(past ? past->json : NULL, "from"));
+	char shown[SEEN_SHOWN];
 
-	if (lane->link.kind != LINK_HOLD)
-		return;
-	(void)printf("%s: it refuses to start anything.  To let the old "
-		     "version start: ln -sfn %s/versions/%s%s %s\n",
-		lane->link_path, survey->fleet->install_root,
-		from ? from : "<version>",
-		lane->link_binary ? "/bin/mongosync" : "", lane->link_path);
+	for (unsigned i = 0; i < lane->link_count; i++) {
+		const struct seen_link *link = &lane->link[i];
+
+		if (link->seen.kind != LINK_HOLD)
+			continue;
+		(void)printf("%s: it refuses to start anything.  To let the "
+			     "old version start: ln -sfn %s/versions/%s%s %s",
+			seen_show_path(survey, link->host, link->path, shown),
+			survey->fleet->install_root, from ? from : "<version>",
+			link->is_binary ? "/bin/mongosync" : "", link->path);
+		say_on(survey, link->host);
+		(void)printf("\n");
+	}
+}
+
+static void say_out_of_reach(
+	const struct survey *survey, const struct seen_host *host)
+{
+	const struct fleet *fleet = survey->fleet;
+
+	for (unsigned i = 0; host->trouble.code && i < fleet->instance_count;
+		i++)
+		if (fleet_host_is_same(fleet->instance[i].host, host->name))
+			(void)printf("%s on %s: nothing is known of it: %s\n",
+				fleet->instance[i].name, host->name,
+				host->trouble.msg);
 }
 
 /* abort leaves everything as it is: so look how that is, and say what a person
@@ -113,9 +142,11 @@ static void say_how_it_is(const struct run_state *state)
 		survey_take(fleet, &options, &survey, &err)) {
 		/* In the order in which it would be typed. */
 		for (unsigned i = 0; i < survey.lane_count; i++)
-			say_held_link(&survey, &survey.lane[i], state);
+			say_held_links(&survey, &survey.lane[i], state);
 		for (unsigned i = 0; i < survey.instance_count; i++)
 			say_instance(&survey, &survey.instance[i]);
+		for (unsigned i = 0; i < survey.host_count; i++)
+			say_out_of_reach(&survey, &survey.host[i]);
 		survey_done(&survey);
 	} else {
 		(void)err_wrap(&err, "looking at the processes");

@@ -277,8 +277,9 @@ bool engine_new(const struct engine_config *config, const json_t *plan,
 	}
 	if (!fleet_from_json(json_object_get(state->plan, "fleet"),
 		    &engine->fleet, err) ||
-		!targets_new(
-			state->plan, engine->fleet, &engine->targets, err) ||
+		!hosts_new(engine->base, state->run, &engine->env.hosts, err) ||
+		!targets_new(state->plan, engine->fleet, state->run,
+			engine->env.hosts, &engine->targets, err) ||
 		!http_new(engine->base, &engine->env.http, err) ||
 		!helpers_new(engine->base, NULL, &engine->env.helpers, err) ||
 		!helpers_new(
@@ -330,6 +331,9 @@ void engine_free(struct engine *engine)
 	helpers_free(engine->env.clock_helpers);
 	helpers_free(engine->env.helpers);
 	http_free(engine->env.http);
+	if (engine->base)
+		systemd_close(engine->base);
+	hosts_free(engine->env.hosts);
 	if (engine->flush)
 		event_free(engine->flush);
 	if (engine->request)
@@ -341,10 +345,8 @@ void engine_free(struct engine *engine)
 	book_free(engine->book);
 	targets_done(&engine->targets);
 	fleet_free(engine->fleet);
-	if (engine->base) {
-		systemd_close(engine->base);
+	if (engine->base)
 		event_base_free(engine->base);
-	}
 	free(engine);
 }
 

@@ -9,8 +9,8 @@
  *   ask    {"id":7,"op":"digest","uri":"mongodb://...", ...}
  *   answer {"id":7,"ok":true,"result":{...}}
  *          {"id":7,"ok":false,"code":"again","error":"..."}
- * Codes are again (cannot reach or see it now), step, decide, config and
- * storage.  Errors never hold a connection string.
+ * Codes are again (cannot reach or see it now), step, decide, config, held,
+ * missing and storage.  Errors never hold a connection string.
  *
  * identify {uri}
  *   identity ("cluster:<hex>" from config.version.clusterId, "set:<hex>" from
@@ -63,10 +63,35 @@ struct helpers;
  * ERR_CONFIG, ERR_STORAGE). */
 typedef void helper_fn(void *arg, const json_t *result, const struct err *err);
 
+struct helper_program { /* all borrowed for as long as the helpers live */
+	const char *name; /* in messages: "the helper" */
+	char *const *argv;
+	unsigned most; /* processes of it, at most 4 */
+	int errors; /* their standard error */
+	/* What it gets before anything else, not waiting for an answer. */
+	const void *prologue;
+	size_t prologue_len;
+	/* NULL, or the line by which it says that it is there: what others
+	 * print before is skipped, but for a line that begins with trouble. */
+	const char *greeting, *trouble;
+	const json_t *hello; /* NULL, or the first question to each of them */
+};
+
 /* path NULL: $SYNCUP_HELPER, else syncup-helper beside our own executable, else
  * the installed one (SYNCUP_LIBEXECDIR). */
 bool helpers_new(struct event_base *base, const char *path,
 	struct helpers **ret_helpers, struct err *err) WARN_UNUSED;
+bool helpers_new_program(struct event_base *base,
+	const struct helper_program *program, struct helpers **ret_helpers,
+	struct err *err) WARN_UNUSED;
+/* True if one of them has this question now; false if it waits. */
+bool helpers_has_asked(const struct helpers *helpers, const void *arg);
+/* True once one of them was ended, or ended, with a question unanswered. */
+bool helpers_is_lost(const struct helpers *helpers);
+/* $<variable>, else <name> beside our own executable, in <folder> of a build
+ * tree or in the libexec directory; false: where it should be. */
+bool helpers_find_program(const char *variable, const char *folder,
+	const char *name, char *ret_path, size_t size);
 /* Ends them; callbacks are not called. */
 void helpers_free(struct helpers *helpers);
 /* ask is borrowed: "op" and members; "id" is added.  done is never called

@@ -14,6 +14,7 @@
 #include "state/run_state.h"
 #include "supervisor/engine/child.h"
 #include "supervisor/engine/helper.h"
+#include "supervisor/host/host.h"
 #include "supervisor/plan/target.h"
 
 enum step_view { /* what an observation, or a guard, may conclude */
@@ -40,6 +41,7 @@ struct run_env {
 	struct helpers *helpers;
 	struct helpers *clock_helpers; /* of their own: they must hold up no
 					  step, nor a step them */
+	struct hosts *hosts;
 	const struct fleet *fleet;
 	const struct targets *targets;
 	const struct run_state *state;
@@ -61,6 +63,18 @@ struct step_run {
 	/* What is under way, so that it can be ended with the step. */
 	struct http_call *call;
 	struct child *child;
+	struct host_call *asked;
+	/* Who goes on with the answer; see steps/ask.h. */
+	host_fn *told;
+	bool (*then)(struct step_run *run, struct err *err);
+	bool (*with_config)(struct step_run *run, struct err *err);
+	const struct target *config_of;
+	sync_progress_fn *progressed;
+	sync_reply_fn *replied;
+	const struct target *about; /* whose API is looked for */
+	bool resumes;
+	struct sync_progress answer; /* while something is asked about it */
+	unsigned questions;
 	bool acted; /* its act came back well, in this supervisor's life */
 	int64_t acted_ms; /* CLOCK_BOOTTIME of that */
 };

@@ -473,6 +473,7 @@ static void woken(evutil_socket_t fd, short what, void *arg)
 		work->lane->engine->waiting--;
 		work->run.call = NULL;
 		work->run.child = NULL;
+		work->run.asked = NULL;
 		if (work->orphan) {
 			free_orphan(work);
 			return;
@@ -524,6 +525,8 @@ static bool take_back(struct work *work)
 		http_cancel(run->call);
 	else if (run->child)
 		child_kill(run->child);
+	else if (run->asked)
+		host_call_cancel(run->asked);
 	else
 		return work->phase != WORK_ACTING &&
 		       (helpers_forget(run->env->helpers, run) ||

@@ -132,8 +132,7 @@ static void set_spawn_defaults(
 	if (!spawn->directory)
 		spawn->directory = parent_of(instance->config);
 	if (!spawn->output)
-		spawn->output = memory_text("%s/%s/%s.out", fleet->state_dir,
-			fleet->name, instance->name);
+		spawn->output = fleet_instance_path(fleet, instance, "out");
 }
 
 static bool finish_spawn(struct reading *reading, unsigned index,
@@ -143,11 +142,11 @@ static bool finish_spawn(struct reading *reading, unsigned index,
 
 	set_spawn_defaults(reading->fleet, instance);
 	end_list(&spawn->argv);
-	return make_absolute(reading, &spawn->directory, true, err,
+	return make_absolute(reading, &spawn->directory, !instance->host, err,
 		       "instances[%u].spawn.directory", index) &&
-	       make_absolute(reading, &spawn->environment_file, true, err,
-		       "instances[%u].spawn.environment_file", index) &&
-	       make_absolute(reading, &spawn->output, true, err,
+	       make_absolute(reading, &spawn->environment_file, !instance->host,
+		       err, "instances[%u].spawn.environment_file", index) &&
+	       make_absolute(reading, &spawn->output, !instance->host, err,
 		       "instances[%u].spawn.output", index);
 }
 
@@ -164,7 +163,8 @@ static bool finish_instance(
 					      fleet->install_root,
 					      instance->lane ? instance->lane
 							     : fleet->name);
-	if (!make_absolute(reading, &instance->config, true, err,
+	/* The fleet file's folder is on this machine. */
+	if (!make_absolute(reading, &instance->config, !instance->host, err,
 		    "instances[%u].config", index) ||
 		!make_absolute(reading, &instance->link, false, err,
 			"instances[%u].link", index))
@@ -333,6 +333,7 @@ static void free_strings(struct fleet_strings *list)
 static void free_instance(struct fleet_instance *instance)
 {
 	free(instance->name);
+	free(instance->host);
 	free(instance->config);
 	free(instance->lane);
 	free(instance->link);
@@ -382,6 +383,21 @@ void fleet_free(struct fleet *fleet)
 	free(fleet->compat);
 	free_window(fleet->window);
 	free(fleet);
+}
+
+char *fleet_instance_path(const struct fleet *fleet,
+	const struct fleet_instance *instance, const char *end)
+{
+	if (instance->host)
+		return memory_text("%s/.syncup/run/%s/%s.%s",
+			fleet->install_root, fleet->name, instance->name, end);
+	return memory_text("%s/%s/%s.%s", fleet->state_dir, fleet->name,
+		instance->name, end);
+}
+
+bool fleet_host_is_same(const char *one, const char *other)
+{
+	return one && other ? strcmp(one, other) == 0 : one == other;
 }
 
 char *fleet_state_path(const struct fleet *fleet, const char *leaf)

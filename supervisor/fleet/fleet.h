@@ -44,7 +44,7 @@ struct fleet_spawn { /* we start it, detached */
 	struct fleet_strings argv;
 	char *directory; /* default: directory of config */
 	char *environment_file; /* or NULL */
-	char *output; /* default: <state_dir>/<fleet>/<instance>.out */
+	char *output; /* default: fleet_instance_path(..., "out") */
 	uint64_t nofile; /* 0: leave */
 };
 
@@ -59,7 +59,9 @@ enum fleet_manager { /* whose unit it is */
 
 struct fleet_instance {
 	char *name;
-	char *config; /* its own mongosync YAML, absolute */
+	char *host; /* where it is, an ssh destination; NULL: this machine */
+	char *config; /* its own mongosync YAML, absolute; on its host, as all
+			 paths of an instance */
 	char *lane; /* or NULL: joins instances into one lane */
 	/* The path it is started through; default: the fleet's, else
 	 * <install_root>/<lane, or the fleet's name>/current. */
@@ -162,6 +164,13 @@ void fleet_free(struct fleet *fleet);
 /* Where this fleet's state is: <state_dir>/<name>[/<leaf>]; the caller frees.
  */
 char *fleet_state_path(const struct fleet *fleet, const char *leaf);
+/* What syncup keeps where the instance is: <state_dir>/<fleet>/<instance>.<end>,
+ * on another host <install_root>/.syncup/run/<fleet>/<instance>.<end>.  The
+ * caller frees. */
+char *fleet_instance_path(const struct fleet *fleet,
+	const struct fleet_instance *instance, const char *end);
+/* NULL is this machine, too. */
+bool fleet_host_is_same(const char *one, const char *other);
 /* A link that is called like the program stands for the executable itself
  * (an adopted path); any other for the version's directory. */
 bool fleet_link_is_binary(const char *link, const char *program);

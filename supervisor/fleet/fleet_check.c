@@ -106,6 +106,18 @@ static bool check_name(struct yaml_text *yaml, const char *path,
 		"first no . or -");
 }
 
+/* An ssh destination that is no option of ssh's, and that a shell would take
+ * for nothing but itself. */
+static bool is_host(const char *host)
+{
+	size_t len = strspn(host, "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@%"
+				  "[]");
+
+	return len > 0 && len < 256 && !host[len] && host[0] != '-' &&
+	       strcmp(host, "local") != 0;
+}
+
 /* N.N.N, and a pre-release word such as -rc1 or -beta.2. */
 static bool is_version(const char *text)
 {
@@ -268,6 +280,12 @@ static bool check_instance(const struct fleet *fleet, unsigned index,
 	(void)snprintf(path, sizeof(path), "%s.name", entry);
 	if (!check_name(yaml, path, instance->name, err))
 		return false;
+	(void)snprintf(path, sizeof(path), "%s.host", entry);
+	if (instance->host && !is_host(instance->host))
+		return yaml_text_refuse(yaml, err, path,
+			"must be an ssh destination, of the characters A-Z a-z "
+			"0-9 . _ - : @ %% [ ], the first no -; leave it out "
+			"for this machine");
 	(void)snprintf(path, sizeof(path), "%s.lane", entry);
 	if (instance->lane && !check_name(yaml, path, instance->lane, err))
 		return false;
@@ -287,6 +305,8 @@ static bool check_pair(const struct fleet *fleet, unsigned a, unsigned b,
 	if (!strcmp(one->name, two->name))
 		return yaml_text_refuse(yaml, err, path,
 			"is the name of instances[%u] already", a);
+	if (!fleet_host_is_same(one->host, two->host))
+		return true;
 	(void)snprintf(path, sizeof(path), "instances[%u].config", b);
 	if (!strcmp(one->config, two->config))
 		return yaml_text_refuse(yaml, err, path,

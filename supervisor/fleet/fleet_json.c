@@ -102,6 +102,7 @@ static json_t *instance_to_json(const struct fleet_instance *instance)
 	json_t *json = json_object();
 
 	put_string(json, "name", instance->name);
+	put_string(json, "host", instance->host);
 	put_string(json, "config", instance->config);
 	put_string(json, "lane", instance->lane);
 	put_string(json, "link", instance->link);

@@ -113,6 +113,7 @@ static const cyaml_schema_field_t command_fields[] = {
 
 static const cyaml_schema_field_t instance_fields[] = {
 	NAME_FIELD("name", NEEDED, struct fleet_instance, name),
+	PATH_FIELD("host", OPTIONAL, struct fleet_instance, host),
 	PATH_FIELD("config", NEEDED, struct fleet_instance, config),
 	NAME_FIELD("lane", OPTIONAL, struct fleet_instance, lane),
 	PATH_FIELD("link", OPTIONAL, struct fleet_instance, link),

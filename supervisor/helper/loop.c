@@ -14,6 +14,7 @@
 #include "state/cleanup.h"
 #include "supervisor/engine/helper.h"
 #include "supervisor/fleet/secret.h"
+#include "supervisor/helper/answer.h"
 
 /* The line that is being read; it may hold a connection string. */
 struct lines {
@@ -77,37 +78,6 @@ static void drop_line(struct lines *lines, size_t len)
 	explicit_bzero(lines->buf + lines->len, lines->size - lines->len);
 }
 
-/* What the asking side does not know is a bug there too. */
-static const char *word_of(enum err_code code)
-{
-	switch (code) {
-	case ERR_AGAIN:
-	case ERR_MEMORY: /* another helper may find some */
-		return "again";
-	case ERR_STEP:
-	case ERR_MISSING:
-		return "step";
-	case ERR_DECIDE:
-		return "decide";
-	case ERR_CONFIG:
-		return "config";
-	case ERR_STORAGE:
-		return "storage";
-	default:
-		return "bug";
-	}
-}
-
-static json_t *make_failure(const json_t *id, struct err *why)
-{
-	scrub_in_place(why->msg, sizeof(why->msg));
-	for (char *c = why->msg; *c; c++) /* servers answer in many lines */
-		if ((unsigned char)*c < ' ')
-			*c = ' ';
-	return json_pack("{s:O, s:b, s:s, s:s}", "id", id, "ok", 0, "code",
-		word_of(why->code), "error", why->msg);
-}
-
 static json_t *run_op(const struct helper_op *ops, size_t count,
 	const json_t *ask, struct err *why)
 {
@@ -130,15 +100,10 @@ static json_t *run_op(const struct helper_op *ops, size_t count,
 static bool reply(const json_t *id, json_t *result, struct err *why, int out,
 	struct err *err)
 {
-	_cleanup_json_ json_t *answer = NULL;
+	_cleanup_json_ json_t *answer = answer_make(id, result, why);
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 
-	if (result)
-		answer = json_pack(
-			"{s:O, s:b, s:o}", "id", id, "ok", 1, "result", result);
-	else
-		answer = make_failure(id, why);
 	text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	if (!text)
 		return err_set(err, ERR_BUG, "the answer is no text");

@@ -22,9 +22,16 @@
 #include "state/err.h"
 #include "sync_client/http.h"
 
+#define HOST_NAME_SIZE 256 /* bytes of a name with its end */
+
 struct hosts;
 struct host;
 struct host_call; /* under way; gone once done was called or after cancel */
+
+/* Is this an ssh destination that is no option and holds nothing that a shell
+ * would take for more than itself?  letters, digits and . _ - : @ % [ ], not
+ * beginning with '-'; "" and "local" are no destinations. */
+bool host_name_ok(const char *name);
 
 /* owner names who asks, the same after a restart of ours and no other's: what
  * an earlier life of it left on a host is ended.  NULL: only looks. */
@@ -32,29 +39,32 @@ bool hosts_new(struct event_base *base, const char *owner,
 	struct hosts **ret_hosts, struct err *err) WARN_UNUSED;
 /* Ends all connections; callbacks are not called. */
 void hosts_free(struct hosts *hosts);
-/* An ssh destination as in ssh_config(5); NULL or "local": this machine.
- * Borrowed from hosts; the same for the same name. */
+/* An ssh destination as in ssh_config(5), host_name_ok(); NULL or "local": this
+ * machine.  Borrowed from hosts; the same for the same name. */
 struct host *hosts_get(struct hosts *hosts, const char *name);
 
 bool host_is_local(const struct host *host);
 const char *host_name(const struct host *host); /* "local" for this one */
-/* Why it is not reached just now, in a sentence, "" if it is. */
+/* Why it is not reached just now, in a sentence with what to type, "" if it is
+ * or if nothing was asked yet. */
 const char *host_trouble(const struct host *host);
 
 /* result is borrowed, NULL with err set.  ERR_AGAIN: the host cannot be
- * reached, or the connection broke before the answer came. */
+ * reached, the connection broke before the answer came, or the time is over
+ * (then what was asked is ended there before anything else is done). */
 typedef void host_fn(void *arg, const json_t *result, const struct err *err);
 
 /* ask is borrowed: "op" and what it takes, see ops.h.  done is called once,
- * perhaps before this returns; false means that it will not be. */
+ * perhaps before this returns (*ret_call is NULL then); false means that it
+ * will not be.  ret_call may be NULL. */
 bool host_ask(struct host *host, const json_t *ask, int64_t timeout_ms,
 	host_fn *done, void *arg, struct host_call **ret_call,
 	struct err *err) WARN_UNUSED;
 void host_call_cancel(struct host_call *call); /* NULL is fine */
 
 /* Where the API that listens on 127.0.0.1:port of that host answers us: the
- * port itself, or a forwarded Unix socket.  place is borrowed from the host
- * and good for one request. */
+ * port itself, or a forwarded Unix socket.  place is borrowed for the call and
+ * good for one request, which http_request() may be given at once. */
 typedef void host_place_fn(
 	void *arg, const struct http_place *place, const struct err *err);
 bool host_place(struct host *host, uint16_t port, int64_t timeout_ms,
@@ -72,7 +82,7 @@ bool host_pipe(struct host *host, const char *const words[], int64_t timeout_ms,
 /* Brings the file at path, of this digest (lower-case hex), to
  * <root>/versions/.partial-<sha256>.tgz of another host; what broke off is gone
  * on with, and the whole is read again there before it is called done.  result
- * is {"path": where it is}. */
+ * is {"path": where it is}; on this machine that is the file itself. */
 bool host_put(struct host *host, const char *path, const char *sha256,
 	const char *root, int64_t timeout_ms, host_fn *done, void *arg,
 	struct host_call **ret_call, struct err *err) WARN_UNUSED;

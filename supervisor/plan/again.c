@@ -97,7 +97,10 @@ static void compare_lane(struct survey *survey, const struct run_state *state,
 	const struct seen_lane *seen = find_lane(survey, lane->name);
 	struct finding *finding;
 
-	/* One that cannot be asked who it is, is refused by "destination". */
+	/* One that cannot be asked who it is, is refused by "destination"; and
+	 * all of it may be out of reach. */
+	if (!seen && survey_is_partial(survey))
+		return;
 	if (seen &&
 		(!seen->identity[0] || strcmp(seen->identity, identity) == 0))
 		return;
@@ -115,7 +118,8 @@ static void compare_lane(struct survey *survey, const struct run_state *state,
 static bool is_of_engine(
 	const struct survey *survey, const struct finding *finding)
 {
-	static const char *const names[] = {"process", "api", "state", "room"};
+	static const char *const names[] = {
+		"process", "api", "state", "room", "reach"};
 	enum fleet_failure on_failure = survey->fleet->on_failure;
 
 	if (strcmp(finding->check, "time") == 0)
@@ -124,7 +128,7 @@ static bool is_of_engine(
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], finding->check) == 0)
 			return true;
-	return survey->delivered &&
+	return survey_is_delivered(survey) &&
 	       (strcmp(finding->check, "artifact") == 0 ||
 		       strcmp(finding->check, "signature") == 0);
 }

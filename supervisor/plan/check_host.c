@@ -91,67 +91,88 @@ void check_artifact(struct survey *survey)
 		(unsigned long long)(survey->artifact.bytes >> 20));
 }
 
-void check_host(struct survey *survey)
+static void check_root(struct survey *survey, unsigned index)
 {
-	const char *root = survey->fleet->install_root;
-	bool good = survey->root_err.code == ERR_NONE;
-	struct finding *finding = survey_add(
-		survey, good ? FINDING_PASS : FINDING_REFUSAL, "host", root);
+	const struct seen_host *host = &survey->host[index];
+	bool good = host->root_err.code == ERR_NONE;
+	char shown[SEEN_SHOWN];
+	struct finding *finding = survey_add(survey,
+		good ? FINDING_PASS : FINDING_REFUSAL, "host",
+		seen_show_path(
+			survey, index, survey->fleet->install_root, shown));
 
 	if (good) {
 		finding_say(finding,
 			"files can be made in it, and executables run");
 		return;
 	}
-	finding_say(finding, "%s", survey->root_err.msg);
+	finding_say(finding, "%s", host->root_err.msg);
 	finding_fix(finding,
 		"let install_root: be where this user may write and "
 		"executables may run");
 }
 
-/* An adopted one is made of what runs now, before anything is paused. */
-void check_way_back(struct survey *survey, unsigned index)
+void check_host(struct survey *survey)
 {
-	const struct seen_lane *lane = &survey->lane[index];
-	const struct seen_instance *first = &survey->instance[lane->first];
-	bool same = strcmp(lane->kept_version, lane->from) == 0;
-	struct finding *finding;
+	for (unsigned i = 0; i < survey->host_count; i++)
+		if (!survey->host[i].trouble.code)
+			check_root(survey, i);
+}
 
-	if (!lane->from[0])
-		return; /* which "version" or "process" refuses */
-	if (!lane->kept && first->process.exe_known) {
-		finding = survey_add(
-			survey, FINDING_PASS, "way-back", lane->name);
+/* An adopted one is made of what runs now, before anything is paused. */
+static void check_one_way_back(struct survey *survey,
+	const struct seen_lane *lane, const struct seen_link *link)
+{
+	const struct seen_instance *first = &survey->instance[link->first];
+	bool same = strcmp(link->kept_version, lane->from) == 0;
+	bool good = (link->kept && same) ||
+		    (!link->kept && first->process.exe_known);
+	char name[SEEN_SHOWN], root[SEEN_SHOWN];
+	struct finding *finding =
+		survey_add(survey, good ? FINDING_PASS : FINDING_REFUSAL,
+			"way-back", seen_show_lane(survey, lane, link, name));
+
+	if (good && link->kept) {
+		finding_say(finding, "versions/%s is kept, and says %s",
+			lane->from, link->kept_version);
+		return;
+	}
+	if (good) {
 		finding_say(finding,
 			"what pid %d executes will be kept as versions/%s",
 			(int)first->process.pid, lane->from);
 		return;
 	}
-	if (lane->kept && same) {
-		finding = survey_add(
-			survey, FINDING_PASS, "way-back", lane->name);
-		finding_say(finding, "versions/%s is kept, and says %s",
-			lane->from, lane->kept_version);
-		return;
-	}
-	finding = survey_add(survey, FINDING_REFUSAL, "way-back", lane->name);
-	if (!lane->kept)
+	if (!link->kept)
 		finding_say(finding,
 			"versions/%s is not there, and what %s executes "
 			"cannot be read, so as to keep it",
 			lane->from, first->instance->name);
-	else if (lane->kept_err.code)
+	else if (link->kept_err.code)
 		finding_say(finding,
 			"versions/%s is there to go back to, but: %s",
-			lane->from, lane->kept_err.msg);
+			lane->from, link->kept_err.msg);
 	else
 		finding_say(finding,
 			"versions/%s is there to go back to, but says that "
 			"it is %s",
-			lane->from, lane->kept_version);
+			lane->from, link->kept_version);
 	finding_fix(finding,
 		"put the executable of %s into %.180s/versions/%s/bin",
-		lane->from, survey->fleet->install_root, lane->from);
+		lane->from,
+		seen_show_path(
+			survey, link->host, survey->fleet->install_root, root),
+		lane->from);
+}
+
+void check_way_back(struct survey *survey, unsigned index)
+{
+	const struct seen_lane *lane = &survey->lane[index];
+
+	if (!lane->from[0])
+		return; /* which "version" or "process" refuses */
+	for (unsigned i = 0; i < lane->link_count; i++)
+		check_one_way_back(survey, lane, &lane->link[i]);
 }
 
 void check_signature(struct survey *survey)
@@ -188,19 +209,28 @@ void check_signature(struct survey *survey)
 }
 
 /* Others would not see that we are at work, and so come in between. */
-void check_claims(struct survey *survey)
+static void check_claims_on(struct survey *survey, unsigned index)
 {
-	const char *root = survey->fleet->install_root;
+	const struct seen_host *host = &survey->host[index];
+	char root[SEEN_SHOWN];
 	struct finding *finding;
 
-	if (!survey->claims_err.code) {
+	(void)seen_show_path(survey, index, survey->fleet->install_root, root);
+	if (!host->claims_err.code) {
 		finding = survey_add(survey, FINDING_PASS, "claim", root);
 		finding_say(finding, "claims can be made there");
 		return;
 	}
 	finding = survey_add(survey, FINDING_REFUSAL, "claim", root);
-	finding_say(finding, "%s", survey->claims_err.msg);
+	finding_say(finding, "%s", host->claims_err.msg);
 	finding_fix(finding, "run syncup as the user that owns %.200s", root);
+}
+
+void check_claims(struct survey *survey)
+{
+	for (unsigned i = 0; i < survey->host_count; i++)
+		if (!survey->host[i].trouble.code)
+			check_claims_on(survey, i);
 }
 
 void check_claim(struct survey *survey, const char *subject,

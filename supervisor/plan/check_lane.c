@@ -85,7 +85,12 @@ static void lacks(struct survey *survey, const struct seen_lane *lane,
 	const char *where, const char *id)
 {
 	bool assumed = survey->fleet->lane_complete == FLEET_COMPLETE_ASSUMED;
-	struct finding *finding =
+	struct finding *finding;
+
+	/* It may be on a host out of reach, which is refused anyway. */
+	if (survey_is_partial(survey))
+		return;
+	finding =
 		survey_add(survey, assumed ? FINDING_WARNING : FINDING_REFUSAL,
 			"complete", lane->name);
 
@@ -138,6 +143,13 @@ void check_complete(struct survey *survey, unsigned index)
 		}
 	if (survey->finding_count > before)
 		return;
+	if (survey_is_partial(survey)) {
+		finding = survey_add(
+			survey, FINDING_WARNING, "complete", lane->name);
+		finding_say(finding,
+			"it cannot be told while a host is out of reach");
+		return;
+	}
 	if (cluster->summary_err.code || cluster->shards_err.code) {
 		finding = survey_add(
 			survey, FINDING_REFUSAL, "complete", lane->name);
@@ -219,76 +231,100 @@ void check_coordinator(struct survey *survey, unsigned index)
 		finding_say(finding, "no instance tells of one");
 }
 
-void check_link(struct survey *survey, unsigned index)
+static bool is_shared(struct survey *survey, unsigned index,
+	const struct seen_link *link, struct finding **finding,
+	const char *name)
 {
-	struct seen_lane *lane = &survey->lane[index];
+	char shown[SEEN_SHOWN];
+
+	for (unsigned i = 0; i < index; i++) {
+		const struct seen_lane *lane = &survey->lane[i];
+
+		for (unsigned j = 0; j < lane->link_count; j++) {
+			if (lane->link[j].host != link->host ||
+				strcmp(lane->link[j].path, link->path) != 0)
+				continue;
+			*finding = survey_add(
+				survey, FINDING_REFUSAL, "link", name);
+			finding_say(*finding,
+				"lane %s is started through the same link "
+				"%s: holding one would hold the other",
+				lane->name,
+				seen_show_path(
+					survey, link->host, link->path, shown));
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_one_link(
+	struct survey *survey, unsigned index, const struct seen_link *link)
+{
+	const struct seen_lane *lane = &survey->lane[index];
+	const char *root = survey->fleet->install_root;
+	char name[SEEN_SHOWN], path[SEEN_SHOWN];
 	struct finding *finding;
 
-	if (lane->link_differs) {
-		finding =
-			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
+	(void)seen_show_lane(survey, lane, link, name);
+	(void)seen_show_path(survey, link->host, link->path, path);
+	if (link->differs) {
+		finding = survey_add(survey, FINDING_REFUSAL, "link", name);
 		finding_say(finding,
 			"its instances are started through different "
 			"links, but they must change version together");
 		finding_fix(finding, "give them the same link:");
 		return;
 	}
-	for (unsigned i = 0; i < index; i++) {
-		if (strcmp(survey->lane[i].link_path, lane->link_path) != 0)
-			continue;
-		finding =
-			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
-		finding_say(finding,
-			"lane %s is started through the same link %s: "
-			"holding one would hold the other",
-			survey->lane[i].name, lane->link_path);
+	if (is_shared(survey, index, link, &finding, name)) {
 		finding_fix(finding,
 			"give each migration's instances a link: of "
 			"their own, e.g. %s/%s/current",
-			survey->fleet->install_root, lane->name);
+			root, lane->name);
 		return;
 	}
-	if (lane->link_err.code) {
-		finding =
-			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
-		finding_say(finding, "%s", lane->link_err.msg);
+	if (link->err.code) {
+		finding = survey_add(survey, FINDING_REFUSAL, "link", name);
+		finding_say(finding, "%s", link->err.msg);
 		return;
 	}
-	if (lane->link.kind == LINK_FOREIGN) {
-		finding =
-			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
+	if (link->seen.kind == LINK_FOREIGN) {
+		finding = survey_add(survey, FINDING_REFUSAL, "link", name);
 		finding_say(finding,
 			"%s is neither an executable nor a link into "
 			"%s/versions",
-			lane->link_path, survey->fleet->install_root);
+			path, root);
 		finding_fix(finding,
 			"move it away, or set link: to the path the "
 			"processes are started by");
 		return;
 	}
-	if (lane->link.kind == LINK_HOLD) {
-		finding =
-			survey_add(survey, FINDING_REFUSAL, "link", lane->name);
-		finding_say(finding, "%s is held by run %s", lane->link_path,
-			lane->link.run);
+	if (link->seen.kind == LINK_HOLD) {
+		finding = survey_add(survey, FINDING_REFUSAL, "link", name);
+		finding_say(
+			finding, "%s is held by run %s", path, link->seen.run);
 		finding_fix(finding,
 			"finish that run; if it is lost: ln -sfn "
 			"%s/versions/%s%s %s",
-			survey->fleet->install_root,
-			lane->from[0] ? lane->from : "<version>",
-			lane->link_binary ? "/bin/mongosync" : "",
-			lane->link_path);
+			root, lane->from[0] ? lane->from : "<version>",
+			link->is_binary ? "/bin/mongosync" : "", link->path);
 		return;
 	}
-	finding = survey_add(survey, FINDING_PASS, "link", lane->name);
-	if (lane->kept)
-		finding_say(finding, "%s goes to versions/%s", lane->link_path,
-			lane->link.version);
+	finding = survey_add(survey, FINDING_PASS, "link", name);
+	if (link->kept)
+		finding_say(finding, "%s goes to versions/%s", path,
+			link->seen.version);
 	else
 		finding_say(finding,
 			"%s will be adopted: what runs now is kept as "
 			"versions/%s",
-			lane->link_path, lane->from);
+			path, lane->from);
+}
+
+void check_link(struct survey *survey, unsigned index)
+{
+	for (unsigned i = 0; i < survey->lane[index].link_count; i++)
+		check_one_link(survey, index, &survey->lane[index].link[i]);
 }
 
 void check_pause(struct survey *survey)

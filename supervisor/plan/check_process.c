@@ -124,9 +124,9 @@ void check_api(struct survey *survey, struct seen_instance *seen)
 
 void check_start(struct survey *survey, struct seen_instance *seen)
 {
-	const struct seen_lane *lane = &survey->lane[seen->lane];
+	const char *link = seen_link_of(survey, seen)->path;
 	const char *name = seen->instance->name;
-	size_t len = strlen(lane->link_path);
+	size_t len = strlen(link);
 	json_t *argv = seen_argv(survey, seen);
 	const char *first = json_string_value(json_array_get(argv, 0));
 	struct finding *finding;
@@ -138,15 +138,15 @@ void check_start(struct survey *survey, struct seen_instance *seen)
 		finding_say(finding,
 			"whether its start command goes through %s "
 			"cannot be seen",
-			lane->link_path);
-		finding_fix(finding, "let it start %s", lane->link_path);
-	} else if (!first || strncmp(first, lane->link_path, len) != 0 ||
+			link);
+		finding_fix(finding, "let it start %s", link);
+	} else if (!first || strncmp(first, link, len) != 0 ||
 		   (first[len] && first[len] != '/')) {
 		finding = survey_add(survey, FINDING_REFUSAL, "link", name);
 		finding_say(finding,
 			"argv starts %s, which is not reached through "
 			"the link %s",
-			first ? first : "nothing", lane->link_path);
+			first ? first : "nothing", link);
 		finding_fix(finding,
 			"set link: to the path it is started by, or "
 			"leave argv: out");

@@ -92,11 +92,11 @@ static bool check_loaded(struct survey *survey, struct seen_instance *seen)
 	return false;
 }
 
-static bool is_through(const struct seen_lane *lane, const char *path)
+static bool is_through(const struct seen_link *link, const char *path)
 {
-	size_t len = strlen(lane->link_path);
+	size_t len = strlen(link->path);
 
-	return strncmp(path, lane->link_path, len) == 0 &&
+	return strncmp(path, link->path, len) == 0 &&
 	       (!path[len] || path[len] == '/');
 }
 
@@ -111,14 +111,14 @@ static const char *leaf_of(const char *path)
 static void check_through_link(
 	struct survey *survey, struct seen_instance *seen)
 {
-	const struct seen_lane *lane = &survey->lane[seen->lane];
-	_cleanup_free_ char *binary = seen_lane_binary(lane);
+	const struct seen_link *link = seen_link_of(survey, seen);
+	_cleanup_free_ char *binary = seen_link_binary(link);
 	const char *path = unit_text(main_command(seen->unit), "path");
 	struct finding *finding;
 	bool is_direct = strcmp(leaf_of(path), leaf_of(binary)) == 0 ||
 			 strcmp(path, seen->process.exe) == 0;
 
-	if (is_through(lane, path))
+	if (is_through(link, path))
 		return; /* check_link() says so of the lane */
 	finding = add(survey, is_direct ? FINDING_REFUSAL : FINDING_WARNING,
 		"link", seen);
@@ -126,12 +126,12 @@ static void check_through_link(
 		finding_say(finding,
 			"%s starts %s, which is not reached through the link "
 			"%s: the upgrade would change nothing",
-			seen->instance->unit, path, lane->link_path);
+			seen->instance->unit, path, link->path);
 	else
 		finding_say(finding,
 			"whether %s, which %s starts, goes through %s cannot "
 			"be seen",
-			path, seen->instance->unit, lane->link_path);
+			path, seen->instance->unit, link->path);
 	finding_fix(finding,
 		"%s edit %s: [Service] ExecStart= (empty), then "
 		"ExecStart=%s --config %s; or set link: to %s",
@@ -148,7 +148,7 @@ static void check_definition(struct survey *survey, struct seen_instance *seen)
 	if (!is_config(argv, seen->instance->config)) {
 		bool plain =
 			json_array_size(argv) > 1 &&
-			is_through(&survey->lane[seen->lane],
+			is_through(seen_link_of(survey, seen),
 				unit_text(main_command(seen->unit), "path"));
 
 		finding = add(survey, plain ? FINDING_REFUSAL : FINDING_WARNING,

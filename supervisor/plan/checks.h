@@ -23,7 +23,7 @@ void finding_say(struct finding *finding, const char *fmt, ...)
 void finding_fix(struct finding *finding, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* check_host.c: this host. */
+/* check_host.c: the archive, and each host. */
 void check_artifact(struct survey *survey);
 void check_host(struct survey *survey);
 void check_way_back(struct survey *survey, unsigned index);
@@ -31,6 +31,11 @@ void check_signature(struct survey *survey);
 void check_claims(struct survey *survey);
 void check_claim(struct survey *survey, const char *subject,
 	const struct claim *claim, const struct err *claim_err);
+
+/* check_reach.c: all hosts. */
+void check_reach(struct survey *survey);
+void check_machine(struct survey *survey);
+void check_clocks(struct survey *survey);
 
 /* check_process.c: an instance. */
 void check_process(struct survey *survey, struct seen_instance *seen);

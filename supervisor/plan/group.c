@@ -89,12 +89,49 @@ static void name_lanes(struct survey *survey)
 	}
 }
 
+static struct seen_link *find_link(
+	const struct survey *survey, unsigned lane, unsigned host)
+{
+	for (unsigned i = 0; i < survey->lane[lane].link_count; i++)
+		if (survey->lane[lane].link[i].host == host)
+			return &survey->lane[lane].link[i];
+	return NULL;
+}
+
+struct seen_link *seen_link_of(
+	const struct survey *survey, const struct seen_instance *seen)
+{
+	return find_link(survey, seen->lane, seen->host);
+}
+
+/* That of the first instance on a host is the lane's there. */
+static void add_link(struct survey *survey, unsigned index)
+{
+	const struct seen_instance *seen = &survey->instance[index];
+	struct seen_lane *lane = &survey->lane[seen->lane];
+	const char *path = seen->instance->link;
+	struct seen_link *link = seen_link_of(survey, seen);
+
+	if (link) {
+		link->differs = link->differs || strcmp(link->path, path) != 0;
+		return;
+	}
+	lane->link = memory_realloc(
+		lane->link, (lane->link_count + 1) * sizeof(*lane->link));
+	link = &lane->link[lane->link_count++];
+	*link = (struct seen_link){
+		.host = seen->host,
+		.first = index,
+		.path = memory_must(strdup(path)),
+		.is_binary = fleet_link_is_binary(path, "mongosync"),
+	};
+}
+
 static void fill_lane(struct survey *survey, unsigned index)
 {
 	struct seen_lane *lane = &survey->lane[index];
 	const struct seen_instance *first = &survey->instance[lane->first];
 	const struct seen_cluster *cluster = &survey->cluster[first->cluster];
-	const char *link = first->instance->link;
 
 	lane->cluster = first->cluster;
 	(void)snprintf(lane->identity, sizeof(lane->identity), "%s",
@@ -102,16 +139,38 @@ static void fill_lane(struct survey *survey, unsigned index)
 	lane->proved = cluster->proved;
 	(void)snprintf(lane->from, sizeof(lane->from), "%s", first->version);
 	for (unsigned i = 0; i < survey->instance_count; i++) {
-		const char *other = survey->instance[i].instance->link;
-
 		if (survey->instance[i].lane != index)
 			continue;
 		lane->count++;
-		if (strcmp(link, other) != 0)
-			lane->link_differs = true;
+		add_link(survey, i);
 	}
-	lane->link_path = memory_must(strdup(link));
-	lane->link_binary = fleet_link_is_binary(lane->link_path, "mongosync");
+}
+
+static unsigned add_host(struct survey *survey, const char *name)
+{
+	unsigned i = 0;
+
+	while (i < survey->host_count &&
+		!fleet_host_is_same(survey->host[i].name, name))
+		i++;
+	if (i == survey->host_count)
+		survey->host[survey->host_count++].name = name;
+	return i;
+}
+
+bool survey_find_hosts(struct survey *survey, struct err *err)
+{
+	const struct fleet *fleet = survey->fleet;
+
+	survey->host = calloc(fleet->instance_count + 1, sizeof(*survey->host));
+	if (!survey->host)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	for (unsigned i = 0; i < fleet->instance_count; i++)
+		survey->host[add_host(survey, fleet->instance[i].host)].count++;
+	for (unsigned i = 0; i < survey->instance_count; i++)
+		survey->instance[i].host =
+			add_host(survey, survey->instance[i].instance->host);
+	return true;
 }
 
 bool survey_group(struct survey *survey, struct err *err)
@@ -143,10 +202,45 @@ bool survey_group(struct survey *survey, struct err *err)
 	return true;
 }
 
-char *seen_lane_binary(const struct seen_lane *lane)
+char *seen_link_binary(const struct seen_link *link)
 {
-	return memory_text("%s%s", lane->link_path,
-		lane->link_binary ? "" : "/bin/mongosync");
+	return memory_text(
+		"%s%s", link->path, link->is_binary ? "" : "/bin/mongosync");
+}
+
+const char *seen_show_path(const struct survey *survey, unsigned host,
+	const char *path, char ret_shown[SEEN_SHOWN])
+{
+	const char *name = survey->host[host].name;
+
+	(void)snprintf(ret_shown, SEEN_SHOWN, "%s%s%s", name ? name : "",
+		name ? ":" : "", path);
+	return ret_shown;
+}
+
+const char *seen_on(
+	const struct survey *survey, unsigned host, char ret_shown[SEEN_SHOWN])
+{
+	const char *name = survey->host[host].name;
+
+	(void)snprintf(ret_shown, SEEN_SHOWN, "%s%s", name ? " on " : "",
+		name ? name : "");
+	return ret_shown;
+}
+
+const char *seen_show_lane(const struct survey *survey,
+	const struct seen_lane *lane, const struct seen_link *link,
+	char ret_shown[SEEN_SHOWN])
+{
+	const char *name = survey->host[link->host].name;
+	bool several = lane->link_count > 1;
+
+	(void)snprintf(ret_shown, SEEN_SHOWN, "%s%s%s", lane->name,
+		several ? " on " : "",
+		!several ? ""
+		: name   ? name
+			 : "this machine");
+	return ret_shown;
 }
 
 json_t *seen_argv(const struct survey *survey, const struct seen_instance *seen)
@@ -160,7 +254,7 @@ json_t *seen_argv(const struct survey *survey, const struct seen_instance *seen)
 		(void)json_array_append_new(
 			argv, json_string(spawn->argv.item[i]));
 	if (!spawn->argv.count) {
-		char *binary = seen_lane_binary(&survey->lane[seen->lane]);
+		char *binary = seen_link_binary(seen_link_of(survey, seen));
 
 		(void)json_array_append_new(argv, json_string(binary));
 		(void)json_array_append_new(argv, json_string("--config"));

@@ -60,6 +60,55 @@ static json_t *one(const char *type, const char *lane)
 	return json_pack("[o]", json_sprintf("%s:%s", type, lane));
 }
 
+/* As targets are called: on this machine by names of earlier journals. */
+static json_t *host_name_of(const struct survey *survey, unsigned host)
+{
+	const char *name = survey->host[host].name;
+
+	return json_sprintf("host:%s", name ? name : "local");
+}
+
+static json_t *link_name_of(const struct survey *survey,
+	const struct seen_lane *lane, const struct seen_link *link)
+{
+	const char *host = survey->host[link->host].name;
+
+	return json_sprintf(
+		"link:%s%s%s", lane->name, host ? "@" : "", host ? host : "");
+}
+
+typedef bool wanted_link_fn(const struct seen_link *link);
+
+/* A lane's links for which `wanted` says yes (NULL: all). */
+static json_t *links(
+	const struct survey *survey, unsigned index, wanted_link_fn *wanted)
+{
+	const struct seen_lane *lane = &survey->lane[index];
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < lane->link_count; i++)
+		if (!wanted || wanted(&lane->link[i]))
+			(void)json_array_append_new(list,
+				link_name_of(survey, lane, &lane->link[i]));
+	return list;
+}
+
+static bool is_to_be_adopted(const struct seen_link *link)
+{
+	return !link->kept;
+}
+
+static json_t *hosts_of(const struct survey *survey, unsigned index)
+{
+	const struct seen_lane *lane = &survey->lane[index];
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < lane->link_count; i++)
+		(void)json_array_append_new(
+			list, host_name_of(survey, lane->link[i].host));
+	return list;
+}
+
 /* Processes of a lane for which `wanted` says yes (NULL: all). */
 typedef bool wanted_fn(
 	const struct survey *survey, const struct seen_instance *seen);
@@ -122,25 +171,25 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 	const struct fleet *fleet = survey->fleet;
 	const struct seen_lane *lane = &survey->lane[index];
 	json_t *stages = json_array(), *claims = processes(survey, index, NULL);
-	json_t *planned;
+	json_t *links_too = links(survey, index, NULL), *planned;
 
-	(void)json_array_append_new(
-		claims, json_sprintf("link:%s", lane->name));
+	(void)json_array_extend(claims, links_too);
+	json_decref(links_too);
 	add_stage(stages, fleet, "claim", claims);
 	add_stage(stages, fleet, "preflight", processes(survey, index, NULL));
-	add_stage(stages, fleet, "deliver", json_pack("[s]", "host:local"));
-	if (!lane->kept)
-		add_stage(stages, fleet, "adopt", one("link", lane->name));
+	add_stage(stages, fleet, "deliver", hosts_of(survey, index));
+	add_stage(
+		stages, fleet, "adopt", links(survey, index, is_to_be_adopted));
 	with_version(add_stage(stages, fleet, "revive",
 			     processes(survey, index, is_to_be_paused)),
 		lane->from);
 	add_stage(stages, fleet, "pause",
 		processes(survey, index, is_to_be_paused));
-	add_stage(stages, fleet, "hold", one("link", lane->name));
+	add_stage(stages, fleet, "hold", links(survey, index, NULL));
 	add_stage(stages, fleet, "stop", processes(survey, index, NULL));
 	add_stage(stages, fleet, "save", one("metadata", lane->name));
-	with_version(
-		add_stage(stages, fleet, "activate", one("link", lane->name)),
+	with_version(add_stage(stages, fleet, "activate",
+			     links(survey, index, NULL)),
 		fleet->version);
 	with_version(add_stage(stages, fleet, "start",
 			     processes(survey, index, NULL)),
@@ -174,7 +223,7 @@ static json_t *process_target(
 
 	return json_pack(
 		"{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, "
-		"s:o}",
+		"s:o, s:s*}",
 		"name", seen->instance->name, "type", "process", "lane",
 		lane->name, "port", (int)seen->config.port, "id",
 		seen->config.id, "config", seen->instance->config, "from",
@@ -182,7 +231,24 @@ static json_t *process_target(
 		seen->progress.id, "coordinator", seen->progress.coordinator,
 		"pid", (int)seen->process.pid, "start_ticks",
 		(json_int_t)seen->process.start_ticks, "argv",
-		seen_argv(survey, seen));
+		seen_argv(survey, seen), "host", seen->instance->host);
+}
+
+static json_t *host_target(const struct survey *survey, unsigned host)
+{
+	return json_pack("{s:o, s:s, s:s*}", "name", host_name_of(survey, host),
+		"type", "host", "host", survey->host[host].name);
+}
+
+static json_t *link_target(const struct survey *survey,
+	const struct seen_lane *lane, const struct seen_link *link)
+{
+	return json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s, s:s*}", "name",
+		link_name_of(survey, lane, link), "type", "link", "lane",
+		lane->name, "path", link->path, "binary", (int)link->is_binary,
+		"from", lane->from, "adopt_from",
+		survey->instance[link->first].instance->name, "host",
+		survey->host[link->host].name);
 }
 
 /* A lane that runs the version already is left alone: after one lane turned
@@ -200,8 +266,8 @@ static json_t *targets(const struct survey *survey)
 		if (!is_there(survey, survey->instance[i].lane))
 			(void)json_array_append_new(list,
 				process_target(survey, &survey->instance[i]));
-	(void)json_array_append_new(list,
-		json_pack("{s:s, s:s}", "name", "host:local", "type", "host"));
+	for (unsigned i = 0; i < survey->host_count; i++)
+		(void)json_array_append_new(list, host_target(survey, i));
 	for (unsigned i = 0; i < survey->lane_count; i++) {
 		const struct seen_lane *lane = &survey->lane[i];
 		const struct seen_cluster *cluster =
@@ -211,13 +277,9 @@ static json_t *targets(const struct survey *survey)
 
 		if (is_there(survey, i))
 			continue;
-		(void)json_array_append_new(list,
-			json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s}", "name",
-				json_sprintf("link:%s", lane->name), "type",
-				"link", "lane", lane->name, "path",
-				lane->link_path, "binary",
-				(int)lane->link_binary, "from", lane->from,
-				"adopt_from", first->instance->name));
+		for (unsigned j = 0; j < lane->link_count; j++)
+			(void)json_array_append_new(list,
+				link_target(survey, lane, &lane->link[j]));
 		(void)json_array_append_new(
 			list, json_pack("{s:o, s:s, s:s, s:s, s:O?}", "name",
 				      json_sprintf("metadata:%s", lane->name),
@@ -367,6 +429,12 @@ static void resume_never_paused(const struct run_lane *lane, json_t *resumes)
 			resumes, json_string(running->step[i].target));
 }
 
+/* All were to be held. */
+static json_t *links_of(const struct run_lane *lane)
+{
+	return taken(lane, "hold", is_any);
+}
+
 static json_t *back(
 	const json_t *plan, const struct run_lane *lane, bool restore)
 {
@@ -386,7 +454,7 @@ static json_t *back(
 	resumes = to_resume(lane);
 	if (started) {
 		/* Nothing may start the new version while we take it away. */
-		add_stage(stages, fleet, "hold", one("link", lane->name));
+		add_stage(stages, fleet, "hold", links_of(lane));
 		if (fleet->pause == FLEET_PAUSE_NEVER)
 			resume_never_paused(lane, resumes);
 		stage = add_stage(
@@ -413,8 +481,8 @@ static json_t *back(
 				stage, "landing", json_true());
 	}
 	if (linked)
-		with_version(add_stage(stages, fleet, "restore",
-				     one("link", lane->name)),
+		with_version(
+			add_stage(stages, fleet, "restore", links_of(lane)),
 			from);
 	add_stage(stages, fleet, "unadopt", taken(lane, "adopt", has_intent));
 	with_version(add_stage(stages, fleet, "start", to_start(lane)), from);

@@ -17,6 +17,9 @@
 /* In --json: never rename one. */
 const struct check checks[] = {
 	{"artifact", "is the archive whole, and does it run here"},
+	{"reach", "can its host be reached"},
+	{"machine", "is its host one that the new version runs on"},
+	{"clock", "does its host's clock go as ours"},
 	{"host", "can versions be put there, and run"},
 	{"signature", "was it made by whom it should be"},
 	{"claim", "does another run own it"},
@@ -126,10 +129,27 @@ static void check_syncs(struct survey *survey)
 	}
 }
 
+static void check_link_claims(
+	struct survey *survey, const struct seen_lane *lane)
+{
+	char shown[SEEN_SHOWN];
+
+	for (unsigned i = 0; i < lane->link_count; i++) {
+		const struct seen_link *link = &lane->link[i];
+
+		check_claim(survey,
+			seen_show_path(survey, link->host, link->path, shown),
+			&link->claim, &link->claim_err);
+	}
+}
+
 bool preflight(struct survey *survey, struct err *err)
 {
 	(void)err;
 	check_artifact(survey);
+	check_reach(survey);
+	check_machine(survey);
+	check_clocks(survey);
 	check_host(survey);
 	check_signature(survey);
 	check_claims(survey);
@@ -148,9 +168,7 @@ bool preflight(struct survey *survey, struct err *err)
 		check_unchanged(survey, seen);
 	}
 	for (unsigned i = 0; i < survey->lane_count; i++) {
-		check_claim(survey, survey->lane[i].link_path,
-			&survey->lane[i].link_claim,
-			&survey->lane[i].link_claim_err);
+		check_link_claims(survey, &survey->lane[i]);
 		check_cluster(survey, i);
 		check_complete(survey, i);
 		check_coordinator(survey, i);
@@ -177,12 +195,23 @@ static bool is_subject(const struct finding *finding, const char *name)
 const struct claim *survey_claim(
 	const struct survey *survey, const struct finding *finding)
 {
+	char shown[SEEN_SHOWN];
+
 	for (unsigned i = 0; i < survey->instance_count; i++)
 		if (is_subject(finding, survey->instance[i].instance->name))
 			return &survey->instance[i].claim;
-	for (unsigned i = 0; i < survey->lane_count; i++)
-		if (is_subject(finding, survey->lane[i].link_path))
-			return &survey->lane[i].link_claim;
+	for (unsigned i = 0; i < survey->lane_count; i++) {
+		const struct seen_lane *lane = &survey->lane[i];
+
+		for (unsigned j = 0; j < lane->link_count; j++) {
+			const struct seen_link *link = &lane->link[j];
+
+			if (is_subject(
+				    finding, seen_show_path(survey, link->host,
+						     link->path, shown)))
+				return &link->claim;
+		}
+	}
 	return NULL;
 }
 
@@ -232,5 +261,21 @@ bool survey_is_reached(const struct survey *survey)
 			seen->claim.run[0])
 			return false;
 	}
-	return survey->instance_count > 0;
+	return survey->instance_count > 0 && !survey_is_partial(survey);
+}
+
+bool survey_is_partial(const struct survey *survey)
+{
+	for (unsigned i = 0; i < survey->host_count; i++)
+		if (survey->host[i].trouble.code)
+			return true;
+	return false;
+}
+
+bool survey_is_delivered(const struct survey *survey)
+{
+	for (unsigned i = 0; i < survey->host_count; i++)
+		if (!survey->host[i].delivered)
+			return false;
+	return true;
 }

@@ -3,15 +3,8 @@
  */
 #include "supervisor/plan/room.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/statvfs.h>
-
-#include "state/cleanup.h"
 #include "supervisor/engine/engine.h"
-#include "supervisor/memory.h"
+#include "supervisor/install/place.h"
 
 #define MIB (1u << 20)
 #define BLOCK 4096u
@@ -25,63 +18,12 @@ uint64_t room_for_copy(uint64_t bytes)
 	return bytes + bytes / 4 + MIB;
 }
 
-bool room_nearest(const char *path, char ret_path[PATH_MAX])
-{
-	struct stat st;
-
-	(void)snprintf(ret_path, PATH_MAX, "%s", path);
-	while (stat(ret_path, &st) != 0) {
-		char *slash = strrchr(ret_path, '/');
-
-		if (!slash || (errno != ENOENT && errno != ENOTDIR))
-			return false;
-		slash[slash == ret_path] = '\0';
-		if (slash == ret_path)
-			return true;
-	}
-	return true;
-}
-
-static void look_at(struct seen_place *place, const char *path)
-{
-	char there[PATH_MAX];
-	struct statvfs fs;
-	struct stat st;
-
-	place->path = path;
-	if (!room_nearest(path, there) || stat(there, &st) != 0 ||
-		statvfs(there, &fs) != 0)
-		return;
-	place->seen = true;
-	place->device = st.st_dev;
-	place->free = (uint64_t)fs.f_bavail * fs.f_frsize;
-}
-
-static void look_at_executable(const struct survey *survey, unsigned index)
-{
-	struct seen_lane *lane = &survey->lane[index];
-	const struct seen_instance *first = &survey->instance[lane->first];
-	char exe[64];
-	struct stat st;
-
-	(void)snprintf(
-		exe, sizeof(exe), "/proc/%d/exe", (int)first->process.pid);
-	if (!lane->kept && first->process.pid > 0 && stat(exe, &st) == 0)
-		lane->adopted_bytes = (uint64_t)st.st_size;
-}
-
 void room_look(struct survey *survey)
 {
-	const struct fleet *fleet = survey->fleet;
-	_cleanup_free_ char *version = memory_text(
-		"%s/versions/%s", fleet->install_root, fleet->version);
-	struct stat st;
+	struct seen_place *place = &survey->state_place;
 
-	look_at(&survey->state_place, fleet->state_dir);
-	look_at(&survey->root_place, fleet->install_root);
-	survey->delivered = stat(version, &st) == 0;
-	for (unsigned i = 0; i < survey->lane_count; i++)
-		look_at_executable(survey, i);
+	place->path = survey->fleet->state_dir;
+	place->seen = place_room(place->path, &place->device, &place->free);
 }
 
 struct need { /* bytes */
@@ -106,21 +48,33 @@ static void need_copy(struct need *need, const struct seen_cluster *cluster)
 		need->copies_unknown = true;
 }
 
-static void find_needs(const struct survey *survey, struct need *ret_state,
-	struct need *ret_root)
+static void need_state(const struct survey *survey, struct need *ret_need)
 {
-	*ret_state = (struct need){.journal = JOURNAL};
-	*ret_root = (struct need){0};
-	if (!survey->delivered)
-		ret_root->version = survey->artifact.bytes +
+	*ret_need = (struct need){.journal = JOURNAL};
+	for (unsigned i = 0; i < survey->lane_count; i++)
+		if (survey_moves(survey, i))
+			need_copy(ret_need,
+				&survey->cluster[survey->lane[i].cluster]);
+}
+
+static void need_root(
+	const struct survey *survey, unsigned host, struct need *ret_need)
+{
+	*ret_need = (struct need){0};
+	if (!survey->host[host].delivered)
+		ret_need->version = survey->artifact.bytes +
 				    (uint64_t)survey->artifact.files * BLOCK;
+	/* On another host the archive itself is there, too, for a while. */
+	if (survey->host[host].name && !survey->host[host].delivered)
+		ret_need->version += survey->artifact.bytes;
 	for (unsigned i = 0; i < survey->lane_count; i++) {
 		const struct seen_lane *lane = &survey->lane[i];
 
-		if (!survey_moves(survey, i))
-			continue;
-		need_copy(ret_state, &survey->cluster[lane->cluster]);
-		ret_root->adopted += lane->adopted_bytes;
+		for (unsigned j = 0; j < lane->link_count; j++)
+			if (lane->link[j].host == host &&
+				survey_moves(survey, i))
+				ret_need->adopted +=
+					lane->link[j].adopted_bytes;
 	}
 }
 
@@ -136,12 +90,12 @@ static size_t tell(
 	return len + (size_t)(more > 0 ? more : 0);
 }
 
-static void check_place(struct survey *survey, const struct seen_place *place,
-	const struct need *need)
+static void check_place(struct survey *survey, const char *subject,
+	const struct seen_place *place, const struct need *need)
 {
 	bool fits = sum(need) <= place->free;
-	struct finding *finding = survey_add(survey,
-		fits ? FINDING_PASS : FINDING_REFUSAL, "room", place->path);
+	struct finding *finding = survey_add(
+		survey, fits ? FINDING_PASS : FINDING_REFUSAL, "room", subject);
 	char parts[200] = "";
 	size_t len = 0;
 
@@ -161,27 +115,44 @@ static void check_place(struct survey *survey, const struct seen_place *place,
 			"be elsewhere");
 }
 
-void room_check(struct survey *survey)
+static void check_root(struct survey *survey, unsigned index)
+{
+	const struct seen_place *root = &survey->host[index].root_place;
+	char shown[SEEN_SHOWN];
+	struct need need;
+
+	if (!root->seen)
+		return;
+	need_root(survey, index, &need);
+	check_place(survey, seen_show_path(survey, index, root->path, shown),
+		root, &need);
+}
+
+/* Where both are on one file system it is asked for once. */
+static bool is_with_state(const struct survey *survey, unsigned index)
 {
 	const struct seen_place *state = &survey->state_place;
-	const struct seen_place *root = &survey->root_place;
-	struct need at_state, at_root;
+	const struct seen_host *host = &survey->host[index];
 
-	/* Then nothing is written, and a full disk is no matter. */
-	if (survey_is_reached(survey))
-		return;
-	find_needs(survey, &at_state, &at_root);
-	if (state->seen && root->seen && state->device == root->device) {
-		at_state.version = at_root.version;
-		at_state.adopted = at_root.adopted;
-		check_place(survey, state, &at_state);
-	} else {
-		if (state->seen)
-			check_place(survey, state, &at_state);
-		if (root->seen)
-			check_place(survey, root, &at_root);
+	return !host->name && state->seen && host->root_place.seen &&
+	       state->device == host->root_place.device;
+}
+
+static void check_state(struct survey *survey)
+{
+	const struct seen_place *state = &survey->state_place;
+	struct need need, root;
+
+	need_state(survey, &need);
+	for (unsigned i = 0; i < survey->host_count; i++) {
+		if (!is_with_state(survey, i))
+			continue;
+		need_root(survey, i, &root);
+		need.version = root.version;
+		need.adopted = root.adopted;
 	}
-	if (state->seen && at_state.copies_unknown) {
+	check_place(survey, state->path, state, &need);
+	if (need.copies_unknown) {
 		struct finding *finding = survey_add(
 			survey, FINDING_WARNING, "room", state->path);
 
@@ -190,4 +161,16 @@ void room_check(struct survey *survey)
 			"whether its copy has room is seen only when it is "
 			"made, while everything is stopped");
 	}
+}
+
+void room_check(struct survey *survey)
+{
+	/* Then nothing is written, and a full disk is no matter. */
+	if (survey_is_reached(survey))
+		return;
+	if (survey->state_place.seen)
+		check_state(survey);
+	for (unsigned i = 0; i < survey->host_count; i++)
+		if (!is_with_state(survey, i))
+			check_root(survey, i);
 }

@@ -8,14 +8,10 @@
 #ifndef SUPERVISOR_PLAN_ROOM_H
 #define SUPERVISOR_PLAN_ROOM_H
 
-#include <limits.h>
-
 #include "supervisor/plan/survey.h"
 
 /* What a copy of so many bytes of documents may take on disk. */
 uint64_t room_for_copy(uint64_t bytes);
-/* Of what is not there yet, the nearest folder above that is. */
-bool room_nearest(const char *path, char ret_path[PATH_MAX]);
 /* Sees how much is free where the run will write. */
 void room_look(struct survey *survey);
 /* Adds the findings; pure. */

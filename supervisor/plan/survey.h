@@ -22,8 +22,28 @@
 #include "sync_client/compat.h"
 #include "sync_client/sync_api.h"
 
+struct seen_place { /* a file system that the run writes to */
+	const char *path; /* of the fleet */
+	bool seen;
+	dev_t device;
+	uint64_t free; /* bytes, for everybody */
+};
+
+struct seen_host { /* where processes of the fleet are */
+	const char *name; /* of the fleet file; NULL: this machine */
+	struct err trouble; /* code: out of reach, and nothing else is known */
+	unsigned count; /* of its instances in the fleet file */
+	char machine[65]; /* as uname -m says, or "" */
+	int64_t clock_ms; /* so far its clock is ahead of ours */
+	struct seen_place root_place;
+	struct err root_err; /* code: no version can be put there and run */
+	struct err claims_err; /* code: no claims can be made */
+	bool delivered; /* versions/<version> is there */
+};
+
 struct seen_instance {
 	const struct fleet_instance *instance; /* of the fleet */
+	unsigned host; /* index */
 	struct instance_config config;
 	char *run_file;
 	struct process_seen process;
@@ -64,11 +84,20 @@ struct seen_cluster { /* a destination, and the source of the same instances */
 	struct err oplog_err;
 };
 
-struct seen_place { /* a file system that the run writes to */
-	const char *path; /* of the fleet */
-	bool seen;
-	dev_t device;
-	uint64_t free; /* bytes, for everybody */
+struct seen_link { /* what a lane's processes of one host are started through */
+	unsigned host; /* index */
+	unsigned first; /* index of its first instance */
+	char *path; /* owned */
+	bool is_binary;
+	bool differs; /* its instances name different links */
+	struct link_seen seen;
+	struct err err; /* cannot be read or replaced */
+	struct claim claim; /* run[0] == 0: unclaimed */
+	struct err claim_err;
+	bool kept; /* versions/<from> is there and the link goes to a version */
+	char kept_version[VERSION_MAX]; /* as what is kept says itself */
+	struct err kept_err; /* it does not run */
+	uint64_t adopted_bytes; /* of the executable, if it is to be kept */
 };
 
 struct seen_lane {
@@ -76,18 +105,9 @@ struct seen_lane {
 	char identity[200];
 	bool proved;
 	unsigned cluster; /* of the first instance */
-	char *link_path; /* owned */
-	bool link_binary;
-	bool link_differs; /* its instances name different links */
-	struct link_seen link;
-	struct err link_err; /* cannot be read or replaced */
-	struct claim link_claim; /* run[0] == 0: unclaimed */
-	struct err link_claim_err;
-	bool kept; /* versions/<from> is there and the link goes to a version */
-	char kept_version[VERSION_MAX]; /* as what is kept says itself */
-	struct err kept_err; /* it does not run */
+	struct seen_link *link; /* owned; one for each of its hosts */
+	unsigned link_count;
 	char from[VERSION_MAX];
-	uint64_t adopted_bytes; /* of the executable, if it is to be kept */
 	unsigned first; /* index of its first instance */
 	unsigned count; /* of instances */
 	struct margin margin; /* by check_margin() */
@@ -132,7 +152,9 @@ struct survey {
 	int64_t now_ms; /* wall clock, when it was taken */
 	struct expected expected; /* how long it will take */
 	int64_t finish_by_ms; /* by check_time(); 0: whenever */
-	struct seen_instance *instance;
+	struct seen_host *host; /* in the order of the fleet file */
+	unsigned host_count;
+	struct seen_instance *instance; /* none on a host out of reach */
 	unsigned instance_count;
 	struct seen_cluster *cluster;
 	unsigned cluster_count;
@@ -144,10 +166,7 @@ struct survey {
 	struct seen_source source;
 	struct artifact_info artifact;
 	struct err artifact_err;
-	bool delivered; /* versions/<version> is there */
-	struct seen_place state_place, root_place;
-	struct err root_err; /* code: no version can be put there and run */
-	struct err claims_err; /* code: no claims can be made */
+	struct seen_place state_place;
 	struct finding *finding;
 	unsigned finding_count;
 };
@@ -159,6 +178,12 @@ bool survey_take(const struct fleet *fleet,
 	struct err *err) WARN_UNUSED;
 void survey_done(struct survey *survey);
 
+/* Fills host from the fleet, and the instances' indices of it; pure. */
+bool survey_find_hosts(struct survey *survey, struct err *err) WARN_UNUSED;
+/* Some of the fleet's processes could not be looked at. */
+bool survey_is_partial(const struct survey *survey);
+/* The new version is on every host. */
+bool survey_is_delivered(const struct survey *survey);
 /* Fills lane from instances and clusters; pure. */
 bool survey_group(struct survey *survey, struct err *err) WARN_UNUSED;
 /* Adds the findings; pure. */
@@ -179,7 +204,21 @@ bool survey_is_reached(const struct survey *survey);
 bool seen_is_turned(const struct seen_instance *seen);
 bool survey_is_turned(const struct survey *survey, unsigned lane);
 /* The path of the executable that a link stands for; the caller frees. */
-char *seen_lane_binary(const struct seen_lane *lane);
+char *seen_link_binary(const struct seen_link *link);
+/* The link that an instance is started through. */
+struct seen_link *seen_link_of(
+	const struct survey *survey, const struct seen_instance *seen);
+/* How a path is called in findings: on another host with its name before. */
+#define SEEN_SHOWN 400
+const char *seen_show_path(const struct survey *survey, unsigned host,
+	const char *path, char ret_shown[SEEN_SHOWN]);
+/* The same for a lane's part on a host, where it has several. */
+const char *seen_show_lane(const struct survey *survey,
+	const struct seen_lane *lane, const struct seen_link *link,
+	char ret_shown[SEEN_SHOWN]);
+/* " on <host>", or "" for this machine. */
+const char *seen_on(
+	const struct survey *survey, unsigned host, char ret_shown[SEEN_SHOWN]);
 /* What is started: the fleet's argv, or the default through the link. */
 json_t *seen_argv(
 	const struct survey *survey, const struct seen_instance *seen);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state/cleanup.h"
 #include "supervisor/memory.h"
 
 static const char *text_of(const json_t *json, const char *key)
@@ -96,49 +97,84 @@ static void free_argv(char *const *argv)
 	free((void *)(uintptr_t)argv);
 }
 
-static bool make_process(
-	struct target *target, const struct fleet *fleet, struct err *err)
+static bool is_as_planned(const struct target *target,
+	const struct instance_config *config, struct err *err)
 {
 	const char *id = text_of(target->json, "id");
-	char leaf[160];
+	json_int_t port =
+		json_integer_value(json_object_get(target->json, "port"));
+
+	if (config->port != port)
+		return err_set(err, ERR_CONFIG,
+			"%s: port is %u now, but %lld when the run was planned",
+			target->instance->config, config->port,
+			(long long)port);
+	return strcmp(config->id, id ? id : "") == 0 ||
+	       err_set(err, ERR_CONFIG,
+		       "%s: id is \"%s\" now, but \"%s\" when the run was "
+		       "planned",
+		       target->instance->config, config->id, id ? id : "");
+}
+
+bool target_read_config(
+	struct target *target, const char *text, struct err *err)
+{
+	struct instance_config config;
+	_cleanup_free_ char *shown = memory_text(
+		"%s:%s", host_name(target->host), target->instance->config);
+
+	if (!instance_config_read(shown, text, strlen(text), &config, err))
+		return false;
+	if (!is_as_planned(target, &config, err)) {
+		instance_config_done(&config);
+		return false;
+	}
+	instance_config_done(&target->config);
+	target->config = config;
+	target->process.port = config.port;
+	target->config_read = true;
+	return true;
+}
+
+static bool make_process(struct target *target, const struct fleet *fleet,
+	const char *run, struct err *err)
+{
+	const char *id = text_of(target->json, "id");
 
 	target->instance = find_instance(fleet, target->name);
 	if (!target->instance)
 		return err_set(err, ERR_JOURNAL,
 			"the plan names process %s, which its fleet lacks",
 			target->name);
-	if (!instance_config_load(
-		    target->instance->config, &target->config, err))
-		return false;
-	if (target->config.port !=
-		json_integer_value(json_object_get(target->json, "port")))
-		return err_set(err, ERR_CONFIG,
-			"%s: port is %u now, but %lld when the run was planned",
-			target->instance->config, target->config.port,
-			(long long)json_integer_value(
-				json_object_get(target->json, "port")));
-	if (strcmp(target->config.id, id ? id : "") != 0)
-		return err_set(err, ERR_CONFIG,
-			"%s: id is \"%s\" now, but \"%s\" when the run was "
-			"planned",
-			target->instance->config, target->config.id,
-			id ? id : "");
-	(void)snprintf(leaf, sizeof(leaf), "%s.run", target->name);
-	target->run_file = fleet_state_path(fleet, leaf);
+	if (host_is_local(target->host)) {
+		if (!instance_config_load(
+			    target->instance->config, &target->config, err) ||
+			!is_as_planned(target, &target->config, err))
+			return false;
+		target->config_read = true;
+	} else {
+		target->config.port = (uint16_t)json_integer_value(
+			json_object_get(target->json, "port"));
+		(void)snprintf(target->config.id, sizeof(target->config.id),
+			"%s", id ? id : "");
+	}
+	target->run_file = fleet_instance_path(fleet, target->instance, "run");
 	target->process = target_process_spec(
 		target->instance, &target->config, target->run_file);
+	target->process.host = target->host;
+	target->process.root = fleet->install_root;
+	target->process.run = run;
 	if (target->instance->spawn)
 		target->process.argv = planned_argv(target->json);
 	/* What a start command's daemon says goes where spawn puts it. */
 	if (!target->process.output && !target->instance->unit) {
-		(void)snprintf(leaf, sizeof(leaf), "%s.out", target->name);
-		target->output = fleet_state_path(fleet, leaf);
+		target->output =
+			fleet_instance_path(fleet, target->instance, "out");
 		target->process.output = target->output;
 	}
 	target->api = sync_api_find(fleet->procedure);
-	target->ops = process_ops_find(target->process.backend);
-	target->place.host = "127.0.0.1";
-	target->place.port = target->config.port;
+	target->ops =
+		process_ops_find(target->process.backend, target->process.host);
 	target->from = text_of(target->json, "from");
 	target->was = sync_phase_parse(text_of(target->json, "state"));
 	target->answers_as = text_of(target->json, "answers_as");
@@ -153,18 +189,30 @@ static bool make_process(
 	return true;
 }
 
+const char *target_claim_name(const struct target *target)
+{
+	return target->type == TARGET_LINK ? target->link.path : target->name;
+}
+
+int target_claim_port(const struct target *target)
+{
+	return target->type == TARGET_PROCESS ? target->config.port : 0;
+}
+
 static bool make_target(struct targets *targets, struct target *target,
-	const struct fleet *fleet, struct err *err)
+	const struct fleet *fleet, const char *run, struct hosts *hosts,
+	struct err *err)
 {
 	target->name = text_of(target->json, "name");
 	target->lane = text_of(target->json, "lane");
+	target->host = hosts_get(hosts, text_of(target->json, "host"));
 	if (!target->name ||
 		!parse_type(text_of(target->json, "type"), &target->type))
 		return err_set(err, ERR_JOURNAL,
 			"the plan has a target without a name or type");
 	switch (target->type) {
 	case TARGET_PROCESS:
-		return make_process(target, fleet, err);
+		return make_process(target, fleet, run, err);
 	case TARGET_LINK:
 		target->link.path = text_of(target->json, "path");
 		target->link.root = fleet->install_root;
@@ -187,8 +235,8 @@ static bool make_target(struct targets *targets, struct target *target,
 	return true;
 }
 
-bool targets_new(const json_t *plan, const struct fleet *fleet,
-	struct targets *ret_targets, struct err *err)
+bool targets_new(const json_t *plan, const struct fleet *fleet, const char *run,
+	struct hosts *hosts, struct targets *ret_targets, struct err *err)
 {
 	const json_t *list = json_object_get(plan, "targets");
 	struct targets targets = {0};
@@ -200,7 +248,7 @@ bool targets_new(const json_t *plan, const struct fleet *fleet,
 		struct target *target = &targets.item[targets.count++];
 
 		target->json = json_array_get(list, i);
-		if (!make_target(&targets, target, fleet, err)) {
+		if (!make_target(&targets, target, fleet, run, hosts, err)) {
 			targets_done(&targets);
 			return false;
 		}

@@ -12,6 +12,7 @@
 
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/instance.h"
+#include "supervisor/host/host.h"
 #include "supervisor/install/link.h"
 #include "supervisor/process/process.h"
 #include "sync_client/sync_api.h"
@@ -29,14 +30,16 @@ struct target {
 	const char *name;
 	const char *lane;
 	const json_t *json; /* as planned */
+	struct host *host; /* where it is; NULL: on none */
 
 	/* process */
 	const struct fleet_instance *instance;
 	const struct sync_api *api;
 	const struct process_ops *ops;
 	struct process_spec process;
-	struct http_place place;
+	/* On another host only what the plan says of it, until it is read. */
 	struct instance_config config;
+	bool config_read;
 	enum sync_phase was; /* before the run */
 	const char *from; /* version before the run */
 	const char *answers_as; /* mongosyncID before the run, "" = not told */
@@ -55,14 +58,23 @@ struct targets {
 	unsigned count;
 };
 
-/* plan and fleet are borrowed for as long as the targets live. */
-bool targets_new(const json_t *plan, const struct fleet *fleet,
-	struct targets *ret_targets, struct err *err) WARN_UNUSED;
+/* All are borrowed for as long as the targets live. */
+bool targets_new(const json_t *plan, const struct fleet *fleet, const char *run,
+	struct hosts *hosts, struct targets *ret_targets,
+	struct err *err) WARN_UNUSED;
 void targets_done(struct targets *targets);
 struct target *targets_find(const struct targets *targets, const char *name);
 /* The next process of a lane after `after` (NULL: the first), or NULL. */
 const struct target *targets_next(const struct targets *targets,
 	enum target_type type, const char *lane, const struct target *after);
+/* By which name a run claims a process or a link, on its host; and by which
+ * port of that host. */
+const char *target_claim_name(const struct target *target);
+int target_claim_port(const struct target *target);
+
+/* Takes the text of the file of a process on another host. */
+bool target_read_config(
+	struct target *target, const char *text, struct err *err) WARN_UNUSED;
 
 /* A process_spec of an instance for looking at it before there is a plan;
  * argv may be NULL.  run_file must outlive it. */

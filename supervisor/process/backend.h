@@ -31,6 +31,8 @@ bool proc_find_config(const char *config, struct proc_matches *ret_matches,
 /* True if this very process is alive; then *ret_seen is RUNNING, or UNKNOWN if
  * it is about to end. */
 bool process_see(pid_t pid, struct process_seen *ret_seen);
+/* Gives it to done, with what every maker says of its host. */
+void process_tell(struct process_seen *seen, process_seen_fn *done, void *arg);
 /* Never reaches another process that has got the pid since; one that is gone
  * is success. */
 bool process_signal(const struct process_seen *who, int number,

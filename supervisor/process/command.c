@@ -131,7 +131,7 @@ static void on_status(void *arg, const struct child_end *end)
 	struct process_seen seen = {0};
 
 	judge_status(command, end, &seen);
-	command->seen(command->arg, &seen);
+	process_tell(&seen, command->seen, command->arg);
 	command_free(command);
 }
 

@@ -8,7 +8,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "state/cleanup.h"
 
 /* Whoever started us may have had SIGCHLD ignored; then the kernel reaps for
  * us and every exit status is lost. */
@@ -113,4 +118,52 @@ int forked_outcome(int fd, const char *who, struct err *err)
 	(void)err_sys(err, is_disk(failure.sys) ? ERR_STORAGE : ERR_STEP,
 		failure.sys, "starting %s: %s", who, failure.doing);
 	return -1;
+}
+
+static _Noreturn void become(
+	char *const argv[], int socket, int errors, int failed, pid_t parent)
+{
+	const int keep[] = {socket, socket, errors, failed};
+
+	(void)setsid(); /* Ctrl-C on our terminal is for us to interpret */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it died before the line above */
+		_exit(127);
+	if (!forked_keep(keep, 4))
+		forked_fail(failed, "arranging its descriptors");
+	(void)fcntl(3, F_SETFD, FD_CLOEXEC);
+	forked_signals();
+	forked_exec(argv, environ);
+	forked_fail(3, "exec");
+}
+
+bool forked_pair(char *const argv[], int errors, int *ret_fd, pid_t *ret_pid,
+	struct err *err)
+{
+	_cleanup_fd_ int ours = -1, theirs = -1, failed = -1, failing = -1;
+	pid_t parent = getpid(), pid;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
+	ours = ends[0];
+	theirs = ends[1];
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
+	failed = ends[0];
+	failing = ends[1];
+	pid = forked_fork();
+	if (pid == -1)
+		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
+	if (pid == 0)
+		become(argv, theirs, errors, failing, parent);
+	(void)close(take_fd(&failing));
+	if (forked_outcome(failed, argv[0], err) < 0) {
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		return false;
+	}
+	*ret_pid = pid;
+	*ret_fd = take_fd(&ours);
+	return true;
 }

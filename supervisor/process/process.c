@@ -15,15 +15,33 @@
 #include "state/sys.h"
 #include "supervisor/process/backend.h"
 
-const struct process_ops *process_ops_find(const char *backend)
+const struct process_ops *process_ops_here(const char *backend)
 {
 	static const struct process_ops *const all[] = {
-		&process_spawn, &process_command, &process_systemd};
+		&process_spawn, &process_command};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (strcmp(all[i]->name, backend) == 0)
 			return all[i];
 	return NULL;
+}
+
+static int64_t age_of(const struct process_seen *seen)
+{
+	int64_t began = (int64_t)(seen->start_ticks * 1000 /
+				  (uint64_t)sysconf(_SC_CLK_TCK));
+	int64_t age = sys_boottime_ms() - began;
+
+	return age > 0 ? age : 0;
+}
+
+void process_tell(struct process_seen *seen, process_seen_fn *done, void *arg)
+{
+	(void)snprintf(
+		seen->boot_id, sizeof(seen->boot_id), "%s", sys_boot_id());
+	if (seen->pid > 0)
+		seen->age_ms = age_of(seen);
+	done(arg, seen);
 }
 
 bool process_see(pid_t pid, struct process_seen *ret_seen)
@@ -72,18 +90,35 @@ bool process_is_ours(const struct process_seen *seen)
 	       st.st_dev == seen->exe_dev && st.st_ino == seen->exe_ino;
 }
 
+/* Of /etc/passwd alone: syncup-host is linked statically, and what else knows
+ * names comes by libraries of the host. */
+void process_user_name(uid_t uid, char *ret_name, size_t size)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *entry;
+
+	(void)snprintf(ret_name, size, "%lu", (unsigned long)uid);
+	while (file != NULL && (entry = fgetpwent(file)) != NULL) {
+		if (entry->pw_uid != uid)
+			continue;
+		(void)snprintf(ret_name, size, "%s", entry->pw_name);
+		break;
+	}
+	if (file != NULL)
+		(void)fclose(file);
+}
+
 static bool refuse(pid_t pid, struct err *err)
 {
-	const struct passwd *user = NULL;
-	char path[64];
+	char path[64], user[65] = "that owns it";
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	if (stat(path, &st) == 0)
-		user = getpwuid(st.st_uid);
+		process_user_name(st.st_uid, user, sizeof(user));
 	return err_set(err, ERR_STEP,
 		"may not signal process %d: run syncup as user %s", (int)pid,
-		user != NULL ? user->pw_name : "that owns it");
+		user);
 }
 
 bool process_signal(const struct process_seen *who, int number, struct err *err)

@@ -23,12 +23,16 @@ enum process_view {
 	PROCESS_GONE, /* proved: nothing holds its lock, nothing listens */
 };
 
+struct host;
+
 struct process_seen {
 	enum process_view view;
 	pid_t pid; /* 0 unless RUNNING */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat: names this very one
 			       */
-	char boot_id[37];
+	int64_t age_ms; /* since its start, by its own host's clock; 0 unless
+			 * pid is known */
+	char boot_id[37]; /* of its host, also when GONE; "" if nobody looked */
 	uint64_t attempt; /* spawn: what start() was told, from the run file;
 			   * also when GONE: the last one that began */
 	bool exe_known; /* /proc/PID/exe could be read */
@@ -48,6 +52,10 @@ struct process_seen {
 struct process_spec {
 	const char *name; /* instance */
 	const char *backend; /* "spawn", "command" or "systemd" */
+	struct host *host; /* where it is; NULL: here */
+	/* Elsewhere it is stopped and started only while this run claims it
+	 * below this install root; NULL: without asking. */
+	const char *root, *run;
 	uint16_t port; /* of its API on 127.0.0.1 */
 	const char *config; /* its --config */
 	char *const *argv; /* spawn: what to start, NULL-terminated */
@@ -84,7 +92,15 @@ struct process_ops {
 		struct err *err);
 };
 
-const struct process_ops *process_ops_find(const char *backend);
+/* For spec->host: on another one, the same maker is asked there (host.h).
+ * NULL: there is no such backend.  (supervisor/host/remote.c) */
+const struct process_ops *process_ops_find(
+	const char *backend, const struct host *host);
+/* The makers that need nothing but this machine's kernel. */
+const struct process_ops *process_ops_here(const char *backend);
+
+/* Its name, or its number if /etc/passwd does not tell. */
+void process_user_name(uid_t uid, char *ret_name, size_t size);
 
 /* Who listens on the port of a process that we spawned, if that is certainly
  * neither it nor one that it started; 0: it is, or it cannot be told. */

@@ -138,7 +138,7 @@ static bool spawn_observe(struct event_base *base,
 	(void)err;
 	if (!look_at_run_file(spec, &seen) && !look_at_port(spec, &seen))
 		look_at_all(spec, &seen);
-	done(arg, &seen);
+	process_tell(&seen, done, arg);
 	return true;
 }
 

@@ -7,21 +7,12 @@
 
 #include "state/cleanup.h"
 #include "state/sys.h"
-#include "supervisor/install/claim.h"
+#include "supervisor/host/ops_install.h"
 #include "supervisor/memory.h"
 #include "supervisor/plan/room.h"
+#include "supervisor/steps/ask.h"
 #include "supervisor/steps/copies.h"
 #include "supervisor/steps/steps.h"
-
-static const char *claim_name(const struct target *target)
-{
-	return target->type == TARGET_LINK ? target->link.path : target->name;
-}
-
-static int claim_port(const struct target *target)
-{
-	return target->type == TARGET_PROCESS ? target->config.port : 0;
-}
 
 /* The run whose claims may be taken: as typed now, or when this run began. */
 static const char *given_up(const struct step_run *run)
@@ -49,72 +40,92 @@ static void our_claim(const struct step_run *run, struct claim *claim)
 	claim->since_ms = sys_wall_ms();
 	(void)snprintf(claim->from, sizeof(claim->from), "%s", from);
 	(void)snprintf(claim->to, sizeof(claim->to), "%s", fleet->version);
-	claim->port = claim_port(run->target);
+	claim->port = target_claim_port(run->target);
 }
 
-bool see_claimed(struct step_run *run, struct err *err)
+static void claim_seen(void *arg, const json_t *result, const struct err *err)
 {
-	const char *root = run->env->fleet->install_root;
-	const char *name = claim_name(run->target);
-	const char *ours = run->env->state->run, *lost = given_up(run);
+	struct step_run *run = arg;
+	const json_t *owner = json_object_get(result, "owner");
+	const char *lost = given_up(run);
 	struct claim other;
+	struct err held = {0};
 
-	if (claim_check(root, name, ours, err)) {
-		if (!claim_sync(root, err))
-			return false;
-		step_saw(run, VIEW_REACHED, "ours");
-		return true;
+	if (err) {
+		step_cannot_look(run, err);
+		return;
 	}
-	if (err->code != ERR_MISSING && err->code != ERR_HELD)
-		return false;
-	if (!claim_find(
-		    root, name, claim_port(run->target), ours, &other, err)) {
-		if (err->code != ERR_MISSING)
-			return false;
-		step_saw(run, VIEW_NOT_YET, "nobody's");
-		return true;
+	if (!owner) {
+		bool ours = json_is_true(json_object_get(result, "ours"));
+
+		step_saw(run, ours ? VIEW_REACHED : VIEW_NOT_YET,
+			ours ? "ours" : "nobody's");
+		return;
 	}
+	op_claim_read(owner, &other);
 	if (lost && strcmp(other.run, lost) == 0) {
 		step_see(run, "taken_from", json_string(other.run));
 		step_saw(run, VIEW_NOT_YET, "to be taken from run %s",
 			other.run);
-		return true;
+		return;
 	}
-	return err_set(err, ERR_HELD,
+	(void)err_set(&held, ERR_HELD,
 		"%.60s belongs to run %s of fleet %.60s on %s, state directory "
 		"%.120s",
-		name, other.run, other.fleet, other.host, other.state_dir);
+		target_claim_name(run->target), other.run, other.fleet,
+		other.host, other.state_dir);
+	step_cannot_look(run, &held);
 }
 
-/* What a lane claims: its processes, then its link. */
+bool see_claimed(struct step_run *run, struct err *err)
+{
+	json_t *ask = json_pack("{s:s, s:s, s:i, s:s}", "root", ask_root(run),
+		"name", target_claim_name(run->target), "port",
+		target_claim_port(run->target), "run", run->env->state->run);
+
+	return ask_host(
+		run, run->target, "claim_see", ask, ASK_MS, claim_seen, err);
+}
+
+/* What a lane claims: its processes, then its links. */
 static const struct target *next_claimed(
 	const struct step_run *run, const struct target *after)
 {
 	const struct targets *targets = run->env->targets;
+	const char *lane = run->target->lane;
 	const struct target *next = NULL;
 
-	if (!after || after->type == TARGET_PROCESS)
-		next = targets_next(
-			targets, TARGET_PROCESS, run->target->lane, after);
-	if (!next && (!after || after->type == TARGET_PROCESS))
-		next = targets_next(
-			targets, TARGET_LINK, run->target->lane, NULL);
-	return next;
+	if (!after || after->type == TARGET_PROCESS) {
+		next = targets_next(targets, TARGET_PROCESS, lane, after);
+		after = NULL;
+	}
+	return next ? next : targets_next(targets, TARGET_LINK, lane, after);
 }
 
-/* Freed by the caller. */
-static struct claim_thing *things_of_lane(const struct step_run *run)
+/* Of those on one host. */
+static json_t *names_on(const struct step_run *run, const struct host *host)
 {
 	const struct target *target = NULL;
-	struct claim_thing *things;
-	size_t count = 0;
+	json_t *names = json_array();
 
 	while ((target = next_claimed(run, target)))
-		count++;
-	things = memory_must(calloc(count + 1, sizeof(*things)));
-	for (count = 0; (target = next_claimed(run, target)); count++)
-		things[count] = (struct claim_thing){
-			claim_name(target), claim_port(target)};
+		if (target->host == host)
+			(void)json_array_append_new(
+				names, json_string(target_claim_name(target)));
+	return names;
+}
+
+static json_t *things_on(const struct step_run *run, const struct host *host)
+{
+	const struct target *target = NULL;
+	json_t *things = json_array();
+
+	while ((target = next_claimed(run, target)))
+		if (target->host == host)
+			(void)json_array_append_new(things,
+				json_pack("{s:s, s:i}", "name",
+					target_claim_name(target), "port",
+					target_claim_port(target)));
 	return things;
 }
 
@@ -134,90 +145,174 @@ static bool reserve_room(struct step_run *run, struct err *err)
 		       room_for_copy((uint64_t)json_integer_value(bytes)), err);
 }
 
+static bool create(
+	struct step_run *run, const char *from, host_fn *done, struct err *err)
+{
+	struct claim claim;
+	json_t *ask;
+
+	our_claim(run, &claim);
+	ask = json_pack("{s:s, s:s, s:o, s:o, s:s*}", "root", ask_root(run),
+		"name", target_claim_name(run->target), "claim",
+		op_claim_json(&claim), "lane",
+		things_on(run, run->target->host), "from", from);
+	return ask_host(
+		run, run->target, "claim_create", ask, ASK_MS, done, err);
+}
+
 bool do_claim(struct step_run *run, struct err *err)
 {
-	const char *root = run->env->fleet->install_root;
-	const char *name = claim_name(run->target);
 	/* Also for what is nobody's: the rest of the lane may still be its. */
-	const char *from = given_up(run);
-	_cleanup_free_ struct claim_thing *lane = things_of_lane(run);
-	struct claim claim;
-
-	if (!reserve_room(run, err))
-		return false;
-	our_claim(run, &claim);
-	if (from ? !claim_take_over(root, name, &claim, from, lane, err)
-		 : !claim_create(root, name, &claim, lane, err))
-		return false;
-	step_acted(run, NULL);
-	return true;
+	return reserve_room(run, err) &&
+	       create(run, given_up(run), ask_acted, err);
 }
 
-/* When the host goes down in the middle of the release there is something to
- * do again, and some claims are gone: by ourselves. */
-static bool claimed_again(struct step_run *run, struct err *err)
+static void go_on(struct step_run *run)
 {
-	_cleanup_free_ struct claim_thing *lane = NULL;
-	struct claim claim;
-
-	if (!run_course_began(&run->lane->forward, "release") &&
-		!run_course_began(&run->lane->back, "release"))
-		return false;
-	lane = things_of_lane(run);
-	our_claim(run, &claim);
-	return lane && claim_create(run->env->fleet->install_root,
-			       claim_name(run->target), &claim, lane, err);
-}
-
-bool claimed(struct step_run *run)
-{
-	const char *root = run->env->fleet->install_root;
-	const char *name = claim_name(run->target);
 	struct err err = {0};
 
-	if (claim_check(root, name, run->env->state->run, &err) ||
-		(err.code == ERR_MISSING && claimed_again(run, &err)))
-		return true;
-	if (err.code == ERR_MISSING)
-		(void)err_set(&err, ERR_DECIDE,
-			"its claim is gone: somebody removed it from %s/"
-			".syncup/claims",
-			root);
+	if (!run->then(run, &err))
+		step_cannot_look(run, &err);
+}
+
+static void claim_is_gone(struct step_run *run)
+{
+	struct err err = {0};
+
+	(void)err_set(&err, ERR_DECIDE,
+		"its claim is gone: somebody removed it from %s/"
+		".syncup/claims",
+		ask_root(run));
 	step_saw_err(run, &err);
-	return false;
+}
+
+static void claimed_again(
+	void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+
+	if (result)
+		go_on(run);
+	else if (err->code == ERR_MISSING)
+		claim_is_gone(run);
+	else
+		step_saw_err(run, err);
+}
+
+static void claim_checked(
+	void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	bool releasing = run_course_began(&run->lane->forward, "release") ||
+			 run_course_began(&run->lane->back, "release");
+	struct err again = {0};
+
+	if (result)
+		go_on(run);
+	else if (err->code != ERR_MISSING)
+		step_saw_err(run, err);
+	else if (!releasing)
+		claim_is_gone(run);
+	/* When the host goes down in the middle of the release there is
+	 * something to do again, and some claims are gone: by ourselves. */
+	else if (!create(run, NULL, claimed_again, &again))
+		step_saw_err(run, &again);
+}
+
+bool if_claimed(struct step_run *run, step_fn *then, struct err *err)
+{
+	run->then = then;
+	return ask_host(run, run->target, "claim_check", ask_ours(run), ASK_MS,
+		claim_checked, err);
+}
+
+static bool saw_ours(struct step_run *run, struct err *err)
+{
+	(void)err;
+	step_saw(run, VIEW_REACHED, "ours");
+	return true;
 }
 
 bool can_touch(struct step_run *run, struct err *err)
 {
-	(void)err;
-	if (claimed(run))
-		step_saw(run, VIEW_REACHED, "ours");
-	return true;
+	return if_claimed(run, saw_ours, err);
 }
 
-bool see_released(struct step_run *run, struct err *err)
+static bool ask_claims(struct step_run *run, const struct target *link,
+	const char *op, host_fn *done, struct err *err)
 {
-	const struct target *target = NULL;
+	json_t *ask = json_pack("{s:s, s:s, s:o}", "root", ask_root(run), "run",
+		run->env->state->run, "names", names_on(run, link->host));
 
-	while ((target = next_claimed(run, target))) {
-		if (claim_check(run->env->fleet->install_root,
-			    claim_name(target), run->env->state->run, err)) {
-			step_saw(run, VIEW_NOT_YET, "%s is still claimed",
-				target->name);
-			return true;
-		}
-		if (err->code != ERR_MISSING && err->code != ERR_HELD)
-			return false;
-	}
-	if (!claim_sync(run->env->fleet->install_root, err))
-		return false;
+	return ask_host(run, link, op, ask, ASK_MS, done, err);
+}
+
+static void left(void *arg, const json_t *result, const struct err *err);
+
+static bool look_at_claims(struct step_run *run, struct err *err)
+{
+	const struct target *link = ask_host_link(run);
+
+	if (link)
+		return ask_claims(run, link, "claims_left", left, err);
 	step_saw(run, VIEW_REACHED, "no claims are left");
 	return true;
 }
 
+static void left(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	const char *name = json_string_value(json_object_get(result, "left"));
+	struct err look = {0};
+
+	if (err) {
+		step_cannot_look(run, err);
+		return;
+	}
+	if (name) {
+		step_saw(run, VIEW_NOT_YET, "%s is still claimed", name);
+		return;
+	}
+	ask_next_host(run);
+	if (!look_at_claims(run, &look))
+		step_cannot_look(run, &look);
+}
+
+bool see_released(struct step_run *run, struct err *err)
+{
+	ask_first_host(run);
+	return look_at_claims(run, err);
+}
+
+static void removed(void *arg, const json_t *result, const struct err *err);
+
+static bool remove_claims(struct step_run *run, struct err *err)
+{
+	const struct target *link = ask_host_link(run);
+
+	if (link)
+		return ask_claims(run, link, "claims_remove", removed, err);
+	step_acted(run, NULL);
+	return true;
+}
+
+static void removed(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	struct err act = {0};
+
+	(void)result;
+	if (err) {
+		step_acted(run, err);
+		return;
+	}
+	ask_next_host(run);
+	if (!remove_claims(run, &act))
+		step_acted(run, &act);
+}
+
 bool do_release(struct step_run *run, struct err *err)
 {
-	const struct target *target = NULL;
 	const char *lost = given_up(run);
 
 	/* However the lane ended, its copy is not waited for any more; nor is
@@ -226,12 +321,6 @@ bool do_release(struct step_run *run, struct err *err)
 		    run->lane->name, err) ||
 		(lost && !copies_settle(run->env->fleet, lost, NULL, err)))
 		return false;
-	/* One that was taken over is not ours to remove. */
-	while ((target = next_claimed(run, target)))
-		if (!claim_remove(run->env->fleet->install_root,
-			    claim_name(target), run->env->state->run, err) &&
-			err->code != ERR_HELD)
-			return false;
-	step_acted(run, NULL);
-	return true;
+	ask_first_host(run);
+	return remove_claims(run, err);
 }

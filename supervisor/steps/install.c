@@ -1,72 +1,14 @@
 /*
  * install.c - files and links: deliver, adopt, hold, switch, tidy.
  *
- * Hashing and unpacking run in a child; swapping a link is a moment.
+ * All of it is done where the target is (host/ops_install.h).
  */
-#include <signal.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "state/atomic_file.h"
 #include "state/cleanup.h"
 #include "supervisor/engine/child.h"
-#include "supervisor/install/artifact.h"
-#include "supervisor/memory.h"
+#include "supervisor/host/ops_install.h"
 #include "supervisor/plan/source.h"
+#include "supervisor/steps/ask.h"
 #include "supervisor/steps/steps.h"
-
-enum {
-	CHECK_MS = 600000,
-};
-
-/* A child tells an error as {"code", "msg"}; without one it went well. */
-static int tell(int fd, bool ok, const struct err *err)
-{
-	_cleanup_json_ json_t *json =
-		ok ? json_object()
-		   : json_pack("{s:i, s:s}", "code", (int)err->code, "msg",
-			     err->msg);
-
-	return json_dumpfd(json, fd, JSON_COMPACT);
-}
-
-/* It ended without a word: by memory.h, by libarchive (exit status 1), or by
- * the kernel.  A crash is none of these. */
-static bool had_no_memory(int status)
-{
-	return WIFEXITED(status) || WTERMSIG(status) == SIGKILL;
-}
-
-/* True if the child says that it went well. */
-static bool told(const struct child_end *end, struct err *err)
-{
-	_cleanup_json_ json_t *json = json_loads(end->output, 0, NULL);
-	const char *msg = json_string_value(json_object_get(json, "msg"));
-
-	if (!end->timed_out && !json && had_no_memory(end->status))
-		return err_set(err, ERR_MEMORY,
-			"the child that did it was killed or out of memory");
-	if (end->timed_out || !json)
-		return err_set(err, ERR_STEP,
-			"the child that did it %s: %.200s",
-			end->timed_out ? "took too long" : "failed",
-			end->output);
-	if (!msg)
-		return true;
-	return err_set(err,
-		(enum err_code)json_integer_value(
-			json_object_get(json, "code")),
-		"%s", msg);
-}
-
-static void acted_by_child(void *arg, const struct child_end *end)
-{
-	struct err err = {0};
-	bool ok = told(end, &err);
-
-	step_acted(arg, ok ? NULL : &err);
-}
 
 static const char *planned(const struct step_run *run, const char *key)
 {
@@ -76,71 +18,101 @@ static const char *planned(const struct step_run *run, const char *key)
 	return json_string_value(json_object_get(artifact, key));
 }
 
-static int check_delivered(void *arg, int fd)
-{
-	const struct step_run *run = arg;
-	const struct fleet *fleet = run->env->fleet;
-	struct err err = {0};
-	_cleanup_free_ char *path = NULL;
-	bool ok = artifact_check(fleet->install_root, fleet->version,
-		"mongosync", planned(run, "binary_sha256"), &err);
-
-	if (ok && asprintf(&path, "%s/versions/%s", fleet->install_root,
-			  fleet->version) < 0)
-		ok = err_set(&err, ERR_MEMORY, "out of memory");
-	/* who gave it its name may have been killed before the sync */
-	return tell(fd, ok && atomic_sync_parent(path, &err), &err);
-}
-
-static void delivered(void *arg, const struct child_end *end)
+static void delivered(void *arg, const json_t *result, const struct err *err)
 {
 	struct step_run *run = arg;
-	struct err err = {0};
 
-	if (told(end, &err))
+	if (result)
 		step_saw(run, VIEW_REACHED, "versions/%s is complete",
 			run->env->fleet->version);
-	else if (err.code == ERR_MISSING)
-		step_saw(run, VIEW_NOT_YET, "%s", err.msg);
+	else if (err->code == ERR_MISSING)
+		step_saw(run, VIEW_NOT_YET, "%s", err->msg);
 	else
-		step_saw_err(run, &err);
+		step_saw_err(run, err);
 }
 
 bool see_delivered(struct step_run *run, struct err *err)
 {
-	return child_work(run->env->base, check_delivered, run, CHECK_MS,
-		delivered, run, &run->child, err);
+	json_t *ask = json_pack("{s:s, s:s, s:s*}", "root", ask_root(run),
+		"version", run->env->fleet->version, "binary_sha256",
+		planned(run, "binary_sha256"));
+
+	return ask_host(run, run->target, "version_see", ask, ASK_LONG_MS,
+		delivered, err);
 }
 
-static int unpack(void *arg, int fd)
+/* A child tells where the archive is, or an error. */
+static int bring(void *arg, int fd)
 {
 	const struct step_run *run = arg;
-	const struct fleet *fleet = run->env->fleet;
+	_cleanup_json_ json_t *said = NULL;
 	struct err err = {0};
 	char path[PATH_MAX];
-	/* Whoever emptied the cache since is no obstacle. */
-	bool ok = source_bring(fleet,
-			  json_object_get(run->env->state->plan, "artifact"),
-			  path, &err) &&
-		  artifact_unpack(path, planned(run, "sha256"),
-			  planned(run, "binary_sha256"), "mongosync",
-			  fleet->install_root, fleet->version, &err);
 
-	return tell(fd, ok, &err);
+	if (source_bring(run->env->fleet,
+		    json_object_get(run->env->state->plan, "artifact"), path,
+		    &err))
+		said = json_pack("{s:s}", "path", path);
+	else
+		said = json_pack("{s:o}", "err", op_err_json(&err));
+	return json_dumpfd(said, fd, JSON_COMPACT);
 }
 
+static int64_t patience_ms(const struct step_run *run)
+{
+	return run->stage->patience_s * 1000;
+}
+
+static bool unpack(
+	struct step_run *run, const char *path, bool received, struct err *err)
+{
+	json_t *ask = json_pack("{s:s, s:s*, s:s*, s:s, s:s, s:b}", "path",
+		path, "sha256", planned(run, "sha256"), "binary_sha256",
+		planned(run, "binary_sha256"), "root", ask_root(run), "version",
+		run->env->fleet->version, "received", (int)received);
+
+	return ask_host(run, run->target, "unpack", ask, patience_ms(run),
+		ask_acted, err);
+}
+
+static void received(void *arg, const json_t *result, const struct err *err)
+{
+	const char *path = json_string_value(json_object_get(result, "path"));
+	struct err act = {0};
+
+	if (err)
+		step_acted(arg, err);
+	else if (!unpack(arg, path ? path : "", true, &act))
+		step_acted(arg, &act);
+}
+
+static void brought(void *arg, const struct child_end *end)
+{
+	struct step_run *run = arg;
+	_cleanup_json_ json_t *said = NULL;
+	const char *path;
+	struct err err = {0};
+	bool ok;
+
+	run->child = NULL;
+	ok = ask_child_said(end, &said, &err);
+	path = json_string_value(json_object_get(said, "path"));
+	if (ok && !path)
+		ok = err_set(&err, ERR_BUG, "the archive is nowhere");
+	if (ok && host_is_local(run->target->host))
+		ok = unpack(run, path, false, &err);
+	else if (ok)
+		ok = ask_put(run, path, planned(run, "sha256"),
+			patience_ms(run), received, &err);
+	if (!ok)
+		step_acted(run, &err);
+}
+
+/* Whoever emptied the cache since is no obstacle. */
 bool do_deliver(struct step_run *run, struct err *err)
 {
-	return child_work(run->env->base, unpack, run,
-		run->stage->patience_s * 1000, acted_by_child, run, &run->child,
-		err);
-}
-
-/* What was found so stays so: whoever did it may have been killed before the
- * sync. */
-static bool link_stays(const struct step_run *run, struct err *err)
-{
-	return atomic_sync_parent(run->target->link.path, err);
+	return child_work(run->env->base, bring, run, patience_ms(run), brought,
+		run, &run->child, err);
 }
 
 static const char *link_from(const struct step_run *run)
@@ -148,138 +120,138 @@ static const char *link_from(const struct step_run *run)
 	return json_string_value(json_object_get(run->target->json, "from"));
 }
 
+/* Asks whether the step's link is so: `key` says in which way. */
+static bool see_link(struct step_run *run, const char *key, json_t *value,
+	host_fn *done, struct err *err)
+{
+	json_t *ask = json_pack("{s:o, s:o}", "link",
+		op_link_json(&run->target->link), key, value);
+
+	return ask_host(run, run->target, "link_see", ask, ASK_MS, done, err);
+}
+
+static bool is_so(const json_t *result)
+{
+	return json_is_true(json_object_get(result, "is"));
+}
+
+static void adopted(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+
+	if (err)
+		step_cannot_look(run, err);
+	else if (is_so(result))
+		step_saw(run, VIEW_REACHED, "versions/%s is kept",
+			link_from(run));
+	else
+		step_saw(run, VIEW_NOT_YET, "%s is not a link into versions/",
+			run->target->link.path);
+}
+
 /* Is versions/<from> there, and does the path lead into versions/? */
 bool see_adopted(struct step_run *run, struct err *err)
 {
-	const struct link_spec *link = &run->target->link;
-	_cleanup_free_ char *kept = NULL;
-	struct link_seen seen;
-
-	if (!link_read(link, &seen, err))
-		return false;
-	kept = memory_text("%s/versions/%s/bin/%s", link->root, link_from(run),
-		link->name);
-	if ((seen.kind == LINK_VERSION || seen.kind == LINK_HOLD) &&
-		access(kept, X_OK) == 0) {
-		if (!link_stays(run, err))
-			return false;
-		step_saw(run, VIEW_REACHED, "versions/%s is kept",
-			link_from(run));
-	} else {
-		step_saw(run, VIEW_NOT_YET, "%s is not a link into versions/",
-			link->path);
-	}
-	return true;
-}
-
-static int adopt_what_runs(void *arg, int fd)
-{
-	const struct step_run *run = arg;
-	const struct target *process = targets_find(run->env->targets,
-		json_string_value(
-			json_object_get(run->target->json, "adopt_from")));
-	char exe[64];
-	struct link_seen seen;
-	struct err err = {0};
-	bool plain, ok;
-
-	(void)snprintf(exe, sizeof(exe), "/proc/%lld/exe",
-		(long long)json_integer_value(
-			json_object_get(process->json, "pid")));
-	ok = link_read(&run->target->link, &seen, &err);
-	plain = seen.kind == LINK_PLAIN;
-	ok = ok && adopt(&run->target->link, link_from(run), plain ? NULL : exe,
-			   &err);
-	return tell(fd, ok, &err);
+	return see_link(run, "kept", json_string(link_from(run)), adopted, err);
 }
 
 bool do_adopt(struct step_run *run, struct err *err)
 {
-	return child_work(run->env->base, adopt_what_runs, run, CHECK_MS,
-		acted_by_child, run, &run->child, err);
+	const struct target *process = targets_find(run->env->targets,
+		json_string_value(
+			json_object_get(run->target->json, "adopt_from")));
+	json_t *ask = json_pack("{s:o, s:s, s:O, s:o}", "link",
+		op_link_json(&run->target->link), "version", link_from(run),
+		"pid", json_object_get(process->json, "pid"), "ours",
+		ask_ours(run));
+
+	return ask_host(
+		run, run->target, "adopt", ask, ASK_LONG_MS, ask_acted, err);
+}
+
+static void unadopted(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+
+	if (err)
+		step_cannot_look(run, err);
+	else
+		step_saw(run, is_so(result) ? VIEW_REACHED : VIEW_NOT_YET,
+			"%s is %sa plain file", run->target->link.path,
+			is_so(result) ? "" : "not ");
 }
 
 bool see_unadopted(struct step_run *run, struct err *err)
 {
-	struct link_seen seen;
-
 	if (!run->target->link.is_binary) {
 		step_saw(run, VIEW_REACHED, "nothing was there before");
 		return true;
 	}
-	if (!link_read(&run->target->link, &seen, err))
-		return false;
-	if (seen.kind == LINK_PLAIN && !link_stays(run, err))
-		return false;
-	step_saw(run, seen.kind == LINK_PLAIN ? VIEW_REACHED : VIEW_NOT_YET,
-		"%s is %sa plain file", run->target->link.path,
-		seen.kind == LINK_PLAIN ? "" : "not ");
-	return true;
-}
-
-static int give_back(void *arg, int fd)
-{
-	const struct step_run *run = arg;
-	struct err err = {0};
-	bool ok = unadopt(&run->target->link, link_from(run), &err);
-
-	return tell(fd, ok, &err);
+	return see_link(run, "plain", json_true(), unadopted, err);
 }
 
 bool do_unadopt(struct step_run *run, struct err *err)
 {
-	return child_work(run->env->base, give_back, run, CHECK_MS,
-		acted_by_child, run, &run->child, err);
+	json_t *ask = json_pack("{s:o, s:s, s:o}", "link",
+		op_link_json(&run->target->link), "version", link_from(run),
+		"ours", ask_ours(run));
+
+	return ask_host(
+		run, run->target, "unadopt", ask, ASK_LONG_MS, ask_acted, err);
+}
+
+static void held(void *arg, const json_t *result, const struct err *err)
+{
+	if (err)
+		step_cannot_look(arg, err);
+	else
+		step_saw(arg, is_so(result) ? VIEW_REACHED : VIEW_NOT_YET,
+			is_so(result) ? "held" : "not held");
 }
 
 bool see_held(struct step_run *run, struct err *err)
 {
-	struct link_seen seen;
-
-	if (!link_read(&run->target->link, &seen, err))
-		return false;
-	if (seen.kind == LINK_HOLD &&
-		strcmp(seen.run, run->env->state->run) == 0) {
-		if (!link_stays(run, err))
-			return false;
-		step_saw(run, VIEW_REACHED, "held");
-	} else {
-		step_saw(run, VIEW_NOT_YET, "not held");
-	}
-	return true;
+	return see_link(
+		run, "hold", json_string(run->env->state->run), held, err);
 }
 
 bool do_hold(struct step_run *run, struct err *err)
 {
-	if (!link_hold(&run->target->link, run->env->state->run, err))
-		return false;
-	step_acted(run, NULL);
-	return true;
+	json_t *ask = json_pack("{s:o, s:s, s:o}", "link",
+		op_link_json(&run->target->link), "run", run->env->state->run,
+		"ours", ask_ours(run));
+
+	return ask_host(
+		run, run->target, "link_hold", ask, ASK_MS, ask_acted, err);
+}
+
+static void linked(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	const char *version = step_param(run, "version");
+
+	if (err)
+		step_cannot_look(run, err);
+	else if (is_so(result))
+		step_saw(run, VIEW_REACHED, "it goes to %s", version);
+	else
+		step_saw(run, VIEW_NOT_YET, "it does not go to %s", version);
 }
 
 bool see_linked(struct step_run *run, struct err *err)
 {
-	const char *version = step_param(run, "version");
-	struct link_seen seen;
-
-	if (!link_read(&run->target->link, &seen, err))
-		return false;
-	if (seen.kind == LINK_VERSION && strcmp(seen.version, version) == 0) {
-		if (!link_stays(run, err))
-			return false;
-		step_saw(run, VIEW_REACHED, "it goes to %s", version);
-	} else {
-		step_saw(run, VIEW_NOT_YET, "it does not go to %s", version);
-	}
-	return true;
+	return see_link(run, "version", json_string(step_param(run, "version")),
+		linked, err);
 }
 
 bool do_link(struct step_run *run, struct err *err)
 {
-	if (!link_point(&run->target->link, step_param(run, "version"), err))
-		return false;
-	step_acted(run, NULL);
-	return true;
+	json_t *ask = json_pack("{s:o, s:s, s:o}", "link",
+		op_link_json(&run->target->link), "version",
+		step_param(run, "version"), "ours", ask_ours(run));
+
+	return ask_host(
+		run, run->target, "link_point", ask, ASK_MS, ask_acted, err);
 }
 
 /* Tidying is done once; whether all of it worked matters to nobody. */
@@ -293,35 +265,47 @@ bool see_settled(struct step_run *run, struct err *err)
 	return true;
 }
 
-static int tidy(void *arg, int fd)
-{
-	const struct step_run *run = arg;
-	const struct fleet *fleet = run->env->fleet;
-	const char *from =
-		json_string_value(json_object_get(run->lane->json, "from"));
-	const char *needed[] = {from, fleet->version, NULL};
-	_cleanup_free_ char *removed = NULL;
-	struct err err = {0};
-	bool ok = prune_versions(fleet->install_root, needed,
-		fleet->keep_versions, &removed, &err);
+/* What could not be removed is in the way of nobody, and of a host that cannot
+ * be reached neither; but a disk that fails ends the run, whatever it was
+ * about. */
+static void tidied(void *arg, const json_t *result, const struct err *err);
 
-	return tell(fd, ok, &err);
+static bool tidy(struct step_run *run, struct err *err)
+{
+	const struct fleet *fleet = run->env->fleet;
+	const struct target *link = ask_host_link(run);
+
+	if (!link) {
+		step_acted(run, NULL);
+		return true;
+	}
+	return ask_host(run, link, "prune",
+		json_pack("{s:s, s:[s, s], s:i}", "root", ask_root(run),
+			"needed",
+			json_string_value(
+				json_object_get(run->lane->json, "from")),
+			fleet->version, "keep", (int)fleet->keep_versions),
+		ASK_LONG_MS, tidied, err);
 }
 
-/* What could not be removed is in the way of nobody; but a disk that fails
- * ends the run, whatever it was about. */
-static void tidied(void *arg, const struct child_end *end)
+static void tidied(void *arg, const json_t *result, const struct err *err)
 {
-	struct err err = {0};
-	bool ok = told(end, &err) || err.code != ERR_STORAGE;
+	struct step_run *run = arg;
 
-	step_acted(arg, ok ? NULL : &err);
+	(void)result;
+	if (err && err->code == ERR_STORAGE) {
+		step_acted(run, err);
+		return;
+	}
+	ask_next_host(run);
+	if (!tidy(run, NULL))
+		step_acted(run, NULL);
 }
 
 bool do_settle(struct step_run *run, struct err *err)
 {
-	if (!child_work(run->env->base, tidy, run, CHECK_MS, tidied, run,
-		    &run->child, err))
+	ask_first_host(run);
+	if (!tidy(run, err))
 		step_acted(run, NULL);
 	return true;
 }

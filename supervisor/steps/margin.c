@@ -83,7 +83,7 @@ static void summed_up(void *arg, const json_t *result, const struct err *err)
 		step_saw(run, VIEW_UNKNOWN, "%s", look.msg);
 }
 
-bool see_margin(struct step_run *run, struct err *err)
+static bool look_at_margin(struct step_run *run, struct err *err)
 {
 	int64_t resume = run->lane->clock.resume_s;
 
@@ -91,4 +91,9 @@ bool see_margin(struct step_run *run, struct err *err)
 		return look_at_oplog(run, resume, err);
 	return ask(run, "summary", &run->target->via->config.destination,
 		summed_up, err);
+}
+
+bool see_margin(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, look_at_margin, err);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "state/cleanup.h"
+#include "supervisor/host/ops_install.h"
+#include "supervisor/steps/ask.h"
 #include "supervisor/steps/copies.h"
 #include "supervisor/steps/steps.h"
 
@@ -40,20 +42,61 @@ static const struct run_step *save_of(const struct step_run *run)
 	return run_course_step(&run->lane->forward, "save", run->target->name);
 }
 
-/* May it have migrated what is there?  Once the link leads to it a reboot or a
- * person may have started it without us. */
+/* May it have migrated what is there?  Once a link leads to it a reboot or a
+ * person may have started it without us; it does not while all of them are
+ * held, which is asked before all else. */
 static bool new_version_began(const struct step_run *run)
 {
 	const struct run_course *way = &run->lane->forward;
-	const struct target *link = targets_next(
-		run->env->targets, TARGET_LINK, run->target->lane, NULL);
-	struct link_seen seen;
 
-	if (run_course_reached(way, "start"))
-		return true;
-	return run_course_reached(way, "activate") &&
-	       !(link && link_read(&link->link, &seen, NULL) &&
-		       seen.kind == LINK_HOLD);
+	return run_course_reached(way, "start") ||
+	       (run_course_reached(way, "activate") &&
+		       !json_is_true(json_object_get(run->memory, "held")));
+}
+
+static bool ask_if_held(struct step_run *run, struct err *err);
+
+static void hold_told(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	const char *kind = text_of(result, "kind");
+	struct err look = {0};
+
+	if (err && err->code == ERR_AGAIN) {
+		step_saw(run, VIEW_UNKNOWN, "%s", err->msg);
+		return;
+	}
+	ask_next_host(run);
+	/* Of any run: whoever holds it, it starts nothing. */
+	if (strcmp(kind, "hold") == 0 ? !ask_if_held(run, &look)
+				      : !run->then(run, &look))
+		step_cannot_look(run, &look);
+}
+
+static bool ask_if_held(struct step_run *run, struct err *err)
+{
+	const struct target *link = ask_host_link(run);
+
+	if (link)
+		return ask_host(run, link, "link_see",
+			json_pack("{s:o, s:b}", "link",
+				op_link_json(&link->link), "plain", 0),
+			ASK_MS, hold_told, err);
+	(void)json_object_set_new(run->memory, "held", json_true());
+	return run->then(run, err);
+}
+
+/* Goes on with `then` when new_version_began() can be asked. */
+static bool after_links(struct step_run *run, step_fn *then, struct err *err)
+{
+	const struct run_course *way = &run->lane->forward;
+
+	ask_first_host(run);
+	run->then = then;
+	if (run_course_reached(way, "activate") &&
+		!run_course_reached(way, "start"))
+		return ask_if_held(run, err);
+	return then(run, err);
 }
 
 /* Of the copy, and of the metadata when they are the same. */
@@ -116,13 +159,12 @@ static void copy_checked(void *arg, const json_t *result, const struct err *err)
 		step_saw(run, VIEW_REACHED, "the copy is whole");
 		return;
 	}
-	json_decref(run->memory);
-	run->memory = json_pack("{s:o}", "copy", json_deep_copy(result));
+	(void)json_object_set_new(run->memory, "copy", json_deep_copy(result));
 	if (!ask(run, "digest", NULL, LOOK_MS, digest_is_saved, &look))
 		step_saw_err(run, &look);
 }
 
-bool see_saved(struct step_run *run, struct err *err)
+static bool look_at_copy(struct step_run *run, struct err *err)
 {
 	const char *directory = text_of(run->past->saw, "directory");
 
@@ -135,6 +177,16 @@ bool see_saved(struct step_run *run, struct err *err)
 	}
 	step_see(run, "directory", json_string(directory));
 	return ask(run, "check_copy", directory, LOOK_MS, copy_checked, err);
+}
+
+static bool see_saved_known(struct step_run *run, struct err *err)
+{
+	return after_links(run, look_at_copy, err);
+}
+
+bool see_saved(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, see_saved_known, err);
 }
 
 bool can_save(struct step_run *run, struct err *err)
@@ -241,9 +293,14 @@ static void summed_up(void *arg, const json_t *result, const struct err *err)
 		step_saw(run, VIEW_REACHED, "the same sync");
 }
 
-bool see_verified(struct step_run *run, struct err *err)
+static bool see_summary(struct step_run *run, struct err *err)
 {
 	return ask(run, "summary", NULL, LOOK_MS, summed_up, err);
+}
+
+bool see_verified(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, see_summary, err);
 }
 
 static bool may_restore(const struct step_run *run)
@@ -345,9 +402,7 @@ static void ask_next_phase(struct step_run *run)
 		step_saw(run, VIEW_REACHED, "what was saved may be put back");
 		return;
 	}
-	if (!target->api->progress(run->env->http, &target->place,
-		    (int64_t)run->env->fleet->timeouts.api * 1000, phase_told,
-		    run, &run->call, &err))
+	if (!ask_progress_of(run, target, phase_told, &err))
 		step_cannot_look(run, &err);
 }
 
@@ -359,6 +414,12 @@ static void phase_told(
 	struct err runs = {0};
 
 	run->call = NULL;
+	/* One that is out of reach may be RUNNING. */
+	if (err && host_trouble(asked_target(run)->host)[0]) {
+		step_saw(run, VIEW_UNKNOWN, "%s",
+			host_trouble(asked_target(run)->host));
+		return;
+	}
 	if (!err && is_another(run, asked_target(run), progress, true, &runs)) {
 		step_blocked(run, &runs);
 		return;
@@ -393,11 +454,16 @@ static void unchanged(void *arg, const json_t *result, const struct err *err)
 		ask_next_phase(run);
 }
 
-bool see_unchanged(struct step_run *run, struct err *err)
+static bool see_digest_unchanged(struct step_run *run, struct err *err)
 {
 	json_decref(run->memory);
 	run->memory = json_pack("{s:i}", "asked", 0);
 	return ask(run, "digest", NULL, LOOK_MS, unchanged, err);
+}
+
+bool see_unchanged(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, see_digest_unchanged, err);
 }
 
 static void put_back_compared(
@@ -415,7 +481,7 @@ static void put_back_compared(
 		changed(run);
 }
 
-bool see_put_back(struct step_run *run, struct err *err)
+static bool see_if_put_back(struct step_run *run, struct err *err)
 {
 	/* The old version runs again and writes: that is as it should be. */
 	if (run_course_began(&run->lane->back, "start")) {
@@ -424,6 +490,11 @@ bool see_put_back(struct step_run *run, struct err *err)
 		return true;
 	}
 	return ask(run, "digest", NULL, LOOK_MS, put_back_compared, err);
+}
+
+bool see_put_back(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target->via, see_if_put_back, err);
 }
 
 bool can_put_back(struct step_run *run, struct err *err)

@@ -9,106 +9,13 @@
 #include <string.h>
 
 #include "state/sys.h"
+#include "supervisor/process/process_json.h"
+#include "supervisor/steps/ask.h"
 #include "supervisor/steps/steps.h"
 
 enum {
 	MOVEMENT_GAP_MS = 2000, /* between two looks that are compared */
-	POST_TIMEOUT_MS = 60000,
 };
-
-bool ask_progress(struct step_run *run, sync_progress_fn *done, struct err *err)
-{
-	const struct target *target = run->target;
-
-	return target->api->progress(run->env->http, &target->place,
-		(int64_t)run->env->fleet->timeouts.api * 1000, done, run,
-		&run->call, err);
-}
-
-/* What the last start that is done saw (one that was started again before its
- * pause counts); before any, what was planned. */
-static const json_t *last_known(
-	const struct step_run *run, const struct target *target)
-{
-	const struct {
-		const struct run_course *course;
-		const char *kind;
-	} starts[] = {
-		{&run->lane->back, "start"},
-		{&run->lane->forward, "start"},
-		{&run->lane->forward, "revive"},
-	};
-
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		const struct run_step *start = run_course_step(
-			starts[i].course, starts[i].kind, target->name);
-
-		if (start && start->status == RUN_DONE)
-			return start->saw;
-	}
-	return target->json;
-}
-
-/* An instance without an id cannot be told by its file.  What it said itself
- * will do: a process does not change its mongosyncID. */
-static const char *told_id(
-	const struct step_run *run, const struct target *target)
-{
-	const char *id = json_string_value(
-		json_object_get(last_known(run, target), "answers_as"));
-
-	return id ? id : "";
-}
-
-static bool is_same(const char *one, const char *other)
-{
-	return one[0] && strcmp(one, other) == 0;
-}
-
-/* A coordinator may change, but only to another one of the lane.  One that was
- * there when it was planned belongs to it, even if the fleet lacks it. */
-static bool is_of_lane(const struct step_run *run, const struct target *target,
-	const char *coordinator)
-{
-	const struct target *other = NULL;
-	bool known = false;
-
-	while ((other = targets_next(run->env->targets, TARGET_PROCESS,
-			target->lane, other))) {
-		if (is_same(other->config.id, coordinator) ||
-			is_same(other->answers_as, coordinator) ||
-			is_same(other->coordinator, coordinator))
-			return true;
-		known |= other->answers_as[0] || other->coordinator[0];
-	}
-	return !known;
-}
-
-bool is_another(const struct step_run *run, const struct target *target,
-	const struct sync_progress *progress, bool fresh, struct err *err)
-{
-	const char *id = target->config.id;
-
-	if (!id[0] && !fresh)
-		id = told_id(run, target);
-	if (id[0] && progress->id[0] && strcmp(id, progress->id) != 0) {
-		(void)err_set(err, ERR_DECIDE,
-			"port %u is answered by another process (mongosyncID "
-			"\"%s\", not \"%s\")",
-			target->place.port, progress->id, id);
-		return true;
-	}
-	if (progress->coordinator[0] &&
-		!is_same(progress->coordinator, progress->id) &&
-		!is_of_lane(run, target, progress->coordinator)) {
-		(void)err_set(err, ERR_DECIDE,
-			"port %u is answered by a process of another migration "
-			"(coordinatorID \"%s\")",
-			target->place.port, progress->coordinator);
-		return true;
-	}
-	return false;
-}
 
 /* A person has cut over, or another process answers: nothing may be done. */
 static bool blocked(struct step_run *run, const struct sync_progress *progress)
@@ -136,11 +43,16 @@ static void see_phase(
 }
 
 /* Kept from the moment that it is known to the end of a look. */
-static void remember_why(struct step_run *run, const char *key, const char *why)
+static void remember(struct step_run *run, const char *key, json_t *value)
 {
 	if (!run->memory)
 		run->memory = json_object();
-	(void)json_object_set_new(run->memory, key, json_string(why));
+	(void)json_object_set_new(run->memory, key, value);
+}
+
+static void remember_why(struct step_run *run, const char *key, const char *why)
+{
+	remember(run, key, json_string(why));
 }
 
 static const char *why(const struct step_run *run, const char *key)
@@ -150,7 +62,10 @@ static const char *why(const struct step_run *run, const char *key)
 	return text ? text : "";
 }
 
-/* Its API gives no usable answer: does its process run? */
+static process_seen_fn silent_watched;
+
+/* Its API gives no usable answer: does its process run?  Of one whose host
+ * cannot be reached nothing is known; only who watches it gives up in time. */
 static void look_at_silent(
 	struct step_run *run, const struct err *silence, process_seen_fn *done)
 {
@@ -158,6 +73,8 @@ static void look_at_silent(
 
 	remember_why(run, "silence", silence->msg);
 	run->call = NULL; /* it has ended */
+	if (done != silent_watched && is_cut_off(run))
+		return;
 	if (!run->target->ops->observe(
 		    run->env->base, &run->target->process, done, run, &err))
 		step_cannot_look(run, &err);
@@ -188,9 +105,14 @@ static void ready(
 	step_saw(run, VIEW_REACHED, "%s", progress->phase_text);
 }
 
-bool see_ready(struct step_run *run, struct err *err)
+static bool ask_ready(struct step_run *run, struct err *err)
 {
 	return ask_progress(run, ready, err);
+}
+
+bool see_ready(struct step_run *run, struct err *err)
+{
+	return after_config(run, run->target, ask_ready, err);
 }
 
 static bool leaving(const struct step_run *run)
@@ -291,11 +213,31 @@ static void replied(void *arg, enum sync_reply reply, const struct err *err)
 
 /* A claim says that it is ours; that it is there, and has its port, only the
  * host can say.  What we do not ask for must not happen to a stranger. */
+static void port_told(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	int other = (int)json_integer_value(json_object_get(result, "pid"));
+	struct err taken = {0};
+
+	if (err) {
+		step_cannot_look(run, err);
+		return;
+	}
+	if (!other) {
+		step_saw(run, VIEW_REACHED, "ours");
+		return;
+	}
+	(void)err_set(&taken, ERR_DECIDE,
+		"port %u belongs to process %d, not to process %d",
+		run->target->config.port, other,
+		(int)json_integer_value(json_object_get(run->memory, "pid")));
+	step_blocked(run, &taken);
+}
+
 static void askable(void *arg, const struct process_seen *seen)
 {
 	struct step_run *run = arg;
-	struct err taken = {0};
-	pid_t other;
+	struct err err = {0};
 
 	if (seen->view == PROCESS_GONE) {
 		step_saw(run, VIEW_UNDONE, "it does not run: %s", seen->why);
@@ -305,55 +247,56 @@ static void askable(void *arg, const struct process_seen *seen)
 		step_saw(run, VIEW_UNKNOWN, "%s", seen->why);
 		return;
 	}
-	other = process_port_taken(&run->target->process, seen);
-	if (other) {
-		(void)err_set(&taken, ERR_DECIDE,
-			"port %u belongs to process %d, not to process %d",
-			run->target->place.port, (int)other, (int)seen->pid);
-		step_blocked(run, &taken);
-		return;
-	}
-	step_saw(run, VIEW_REACHED, "ours");
+	remember(run, "pid", json_integer(seen->pid));
+	if (!ask_port_taken(run, seen, port_told, &err))
+		step_cannot_look(run, &err);
 }
 
-/* It had its port when that was looked at, and keeps it while it lives. */
-static bool still_lives(const struct step_run *run)
+static bool look_closely(struct step_run *run, struct err *err)
 {
-	const json_t *known = last_known(run, run->target);
-	pid_t pid = (pid_t)json_integer_value(json_object_get(known, "pid"));
-	uint64_t ticks;
-
-	return pid > 0 && proc_start_ticks(pid, &ticks, NULL) &&
-	       ticks == (uint64_t)json_integer_value(
-				json_object_get(known, "start_ticks"));
-}
-
-bool can_ask(struct step_run *run, struct err *err)
-{
-	if (!claimed(run))
-		return true;
-	/* The usual case, at the price of one small read: a look at a whole
-	 * host for each of a hundred processes would tear their batch. */
-	if (still_lives(run)) {
-		step_saw(run, VIEW_REACHED, "ours");
-		return true;
-	}
 	return run->target->ops->observe(
 		run->env->base, &run->target->process, askable, run, err);
 }
 
-/* Never beyond the step's own patience. */
-static int64_t post_timeout_ms(const struct step_run *run)
+/* It had its port when that was looked at, and keeps it while it lives. */
+static void lives(void *arg, const json_t *result, const struct err *err)
 {
-	int64_t patience = run->stage->patience_s * 1000;
+	struct step_run *run = arg;
+	const json_t *known = last_known(run, run->target);
+	struct process_seen seen;
+	struct err look = {0};
 
-	return patience < POST_TIMEOUT_MS ? patience : POST_TIMEOUT_MS;
+	if (!err && process_seen_read(result, &seen, &look) &&
+		seen.view == PROCESS_RUNNING &&
+		seen.start_ticks ==
+			(uint64_t)json_integer_value(
+				json_object_get(known, "start_ticks")))
+		step_saw(run, VIEW_REACHED, "ours");
+	else if (!look_closely(run, &look))
+		step_cannot_look(run, &look);
+}
+
+/* The usual case, at the price of one small read: a look at a whole host for
+ * each of a hundred processes would tear their batch. */
+static bool can_ask_ours(struct step_run *run, struct err *err)
+{
+	const json_t *pid =
+		json_object_get(last_known(run, run->target), "pid");
+
+	if (json_integer_value(pid) <= 0)
+		return look_closely(run, err);
+	return ask_host(run, run->target, "see", json_pack("{s:O}", "pid", pid),
+		ASK_MS, lives, err);
+}
+
+bool can_ask(struct step_run *run, struct err *err)
+{
+	return if_claimed(run, can_ask_ours, err);
 }
 
 bool do_pause(struct step_run *run, struct err *err)
 {
-	return run->target->api->pause(run->env->http, &run->target->place,
-		post_timeout_ms(run), replied, run, &run->call, err);
+	return post_to_sync(run, false, replied, err);
 }
 
 /* Only a pause that was ours is undone, on whichever way it was made. */
@@ -411,7 +354,7 @@ static void not_ours(void *arg, const struct process_seen *seen)
 {
 	if (seen->view == PROCESS_GONE)
 		silent_resumed(arg, seen);
-	else
+	else if (!is_cut_off(arg))
 		step_saw(arg, VIEW_REACHED,
 			"it was not paused by us and stays as it is");
 }
@@ -428,8 +371,7 @@ bool see_resumed(struct step_run *run, struct err *err)
 
 bool do_resume(struct step_run *run, struct err *err)
 {
-	return run->target->api->resume(run->env->http, &run->target->place,
-		post_timeout_ms(run), replied, run, &run->call, err);
+	return post_to_sync(run, true, replied, err);
 }
 
 static int64_t remembered(const struct step_run *run, const char *key)

@@ -6,6 +6,8 @@
 #ifndef TESTS_UNIT_MADE_UP_SURVEY_H
 #define TESTS_UNIT_MADE_UP_SURVEY_H
 
+#include <sys/utsname.h>
+
 #include "supervisor/plan/survey.h"
 
 #include "scratch.h"
@@ -155,6 +157,15 @@ static inline void made_up_survey(struct survey *survey, json_t *fleet)
 				"last_event", "7.1"));
 		(void)json_array_append_new(shards, json_string(id));
 	}
+	if (!survey_find_hosts(survey, &err))
+		fail_msg("%s", err.msg);
+	for (unsigned i = 0; i < survey->host_count; i++) {
+		struct utsname ours;
+
+		assert_int_equal(uname(&ours), 0);
+		(void)snprintf(survey->host[i].machine,
+			sizeof(survey->host[i].machine), "%s", ours.machine);
+	}
 	cluster = made_up_cluster(survey, 0, "cluster:aa");
 	cluster->sharded = survey->instance_count > 1;
 	cluster->shards = shards;
@@ -182,12 +193,16 @@ static inline void made_up_group(struct survey *survey)
 	for (unsigned i = 0; i < survey->lane_count; i++) {
 		struct seen_lane *lane = &survey->lane[i];
 
-		lane->kept = true;
-		(void)snprintf(lane->kept_version, sizeof(lane->kept_version),
-			"%s", lane->from);
-		lane->link.kind = LINK_VERSION;
-		(void)snprintf(lane->link.version, sizeof(lane->link.version),
-			"%s", lane->from);
+		for (unsigned j = 0; j < lane->link_count; j++) {
+			struct seen_link *link = &lane->link[j];
+
+			link->kept = true;
+			(void)snprintf(link->kept_version,
+				sizeof(link->kept_version), "%s", lane->from);
+			link->seen.kind = LINK_VERSION;
+			(void)snprintf(link->seen.version,
+				sizeof(link->seen.version), "%s", lane->from);
+		}
 	}
 }
 

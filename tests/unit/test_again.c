@@ -121,15 +121,15 @@ static void test_again_judge_leaves_to_the_engine_what_it_decides(void **state)
 	again.instance[1].version[0] = '\0';
 	(void)err_set(
 		&again.instance[1].progress_err, ERR_AGAIN, "no connection");
-	again.delivered = true;
+	again.host[0].delivered = true;
 	(void)err_set(&again.artifact_err, ERR_CONFIG, "no such file");
 	/* and claims are ours, or of the run that was given up */
 	claim_it(&again.instance[0].claim);
 	(void)snprintf(again.instance[0].claim.run,
 		sizeof(again.instance[0].claim.run), "our-run");
-	claim_it(&again.lane[0].link_claim);
-	(void)snprintf(again.lane[0].link_claim.run,
-		sizeof(again.lane[0].link_claim.run), "lost-run");
+	claim_it(&again.lane[0].link[0].claim);
+	(void)snprintf(again.lane[0].link[0].claim.run,
+		sizeof(again.lane[0].link[0].claim.run), "lost-run");
 	judge(*state, &again);
 	if (survey_refused(&again) != ERR_NONE) {
 		print_findings(&again);

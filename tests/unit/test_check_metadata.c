@@ -139,7 +139,7 @@ static void test_check_host_that_cannot_take_a_version(void **state)
 {
 	struct survey *survey = *state;
 
-	(void)err_set(&survey->root_err, ERR_CONFIG, "mounted noexec");
+	(void)err_set(&survey->host[0].root_err, ERR_CONFIG, "mounted noexec");
 	assert_refuses(survey, "host", "/opt/mongosync", "noexec", ERR_CONFIG);
 }
 
@@ -149,8 +149,8 @@ static void test_check_way_back_that_lies(void **state)
 {
 	struct survey *survey = *state;
 
-	(void)snprintf(survey->lane[0].kept_version,
-		sizeof(survey->lane[0].kept_version), "1.11.0");
+	(void)snprintf(survey->lane[0].link[0].kept_version,
+		sizeof(survey->lane[0].link[0].kept_version), "1.11.0");
 	assert_refuses(survey, "way-back", "shop", "says that it is 1.11.0",
 		ERR_CONFIG);
 }
@@ -159,8 +159,8 @@ static void test_check_way_back_that_does_not_run(void **state)
 {
 	struct survey *survey = *state;
 
-	survey->lane[0].kept_version[0] = '\0';
-	(void)err_set(&survey->lane[0].kept_err, ERR_CONFIG, "exit code 1");
+	survey->lane[0].link[0].kept_version[0] = '\0';
+	(void)err_set(&survey->lane[0].link[0].kept_err, ERR_CONFIG, "exit code 1");
 	assert_refuses(
 		survey, "way-back", "shop", "but: exit code 1", ERR_CONFIG);
 }
@@ -169,7 +169,7 @@ static void test_check_way_back_that_is_to_be_made(void **state)
 {
 	struct survey *survey = *state;
 
-	survey->lane[0].kept = false;
+	survey->lane[0].link[0].kept = false;
 	check(survey);
 	assert_says(survey, FINDING_PASS, "way-back", "shop",
 		"what pid 1000 executes will be kept as versions/1.12.0");

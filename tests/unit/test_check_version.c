@@ -21,8 +21,8 @@ static void to_version(struct survey *survey, const char *from, const char *to)
 			sizeof(survey->instance[i].version), "%s", from);
 	(void)snprintf(
 		survey->lane[0].from, sizeof(survey->lane[0].from), "%s", from);
-	(void)snprintf(survey->lane[0].kept_version,
-		sizeof(survey->lane[0].kept_version), "%s", from);
+	(void)snprintf(survey->lane[0].link[0].kept_version,
+		sizeof(survey->lane[0].link[0].kept_version), "%s", from);
 }
 
 static void no_table(struct survey *survey)

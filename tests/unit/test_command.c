@@ -229,9 +229,9 @@ static void test_messages_hold_no_password(void **state)
 static void test_ops_find_by_name(void **state)
 {
 	(void)state;
-	assert_ptr_equal(process_ops_find("command"), &process_command);
-	assert_ptr_equal(process_ops_find("spawn"), &process_spawn);
-	assert_null(process_ops_find("launchd"));
+	assert_ptr_equal(process_ops_here("command"), &process_command);
+	assert_ptr_equal(process_ops_here("spawn"), &process_spawn);
+	assert_null(process_ops_here("launchd"));
 }
 
 #define command_test(name)                                                     \

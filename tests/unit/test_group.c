@@ -54,9 +54,9 @@ static void test_survey_group_one_cluster_is_one_lane(void **state)
 	assert_string_equal(survey.lane[0].from, MADE_UP_FROM);
 	assert_true(survey.lane[0].proved);
 	assert_string_equal(
-		survey.lane[0].link_path, "/opt/mongosync/shop/current");
-	assert_false(survey.lane[0].link_binary);
-	assert_false(survey.lane[0].link_differs);
+		survey.lane[0].link[0].path, "/opt/mongosync/shop/current");
+	assert_false(survey.lane[0].link[0].is_binary);
+	assert_false(survey.lane[0].link[0].differs);
 	made_up_survey_done(&survey);
 }
 
@@ -139,7 +139,7 @@ static void test_survey_group_lane_never_splits_a_cluster(void **state)
 	made_up_group(&survey);
 	assert_lanes(&survey, "a+b");
 	assert_string_equal(survey.lane[0].name, "east");
-	assert_true(survey.lane[0].link_differs);
+	assert_true(survey.lane[0].link[0].differs);
 	made_up_survey_done(&survey);
 }
 
@@ -222,8 +222,8 @@ static void test_survey_group_knows_a_link_that_is_the_executable(void **state)
 		fleet, "link", json_string("/usr/local/bin/mongosync"));
 	made_up_survey(&survey, fleet);
 	made_up_group(&survey);
-	assert_true(survey.lane[0].link_binary);
-	path = seen_lane_binary(&survey.lane[0]);
+	assert_true(survey.lane[0].link[0].is_binary);
+	path = seen_link_binary(&survey.lane[0].link[0]);
 	assert_string_equal(path, "/usr/local/bin/mongosync");
 	free(path);
 	made_up_survey_done(&survey);

@@ -114,7 +114,8 @@ static void test_helper_loop_names_each_kind_of_failure(void **state)
 	} kinds[] = {
 		{ERR_AGAIN, "again"},
 		{ERR_STEP, "step"},
-		{ERR_MISSING, "step"},
+		{ERR_MISSING, "missing"},
+		{ERR_HELD, "held"},
 		{ERR_DECIDE, "decide"},
 		{ERR_CONFIG, "config"},
 		{ERR_STORAGE, "storage"},

@@ -61,6 +61,9 @@ static void test_preflight_passes_what_is_well(void **state)
 			"for 1.13.0: cluster0 has no access control, cluster1 "
 			"has no access control"},
 		{"link", "shop", "goes to versions/1.12.0"},
+		{"reach", "this machine", "2 of the processes are there"},
+		{"machine", "this machine", ""},
+		{"clock", "this machine", "this clock is what counts"},
 		{"margin", "shop", "it may stand still for 23 h 59 min"},
 		{"save", "shop", "takes about 1 s (an assumed 10 MiB/s)"},
 		{"time", "shop", "about 4 min (median of 3 earlier runs)"},
@@ -114,7 +117,7 @@ static void test_check_claim_on_a_link(void **state)
 {
 	struct survey *survey = *state;
 
-	claim_it(&survey->lane[0].link_claim);
+	claim_it(&survey->lane[0].link[0].claim);
 	assert_refuses(survey, "claim", "/opt/mongosync/shop/current",
 		"run other-run", ERR_HELD);
 }

@@ -211,8 +211,8 @@ static void run_version(struct survey *survey, const char *version)
 			sizeof(survey->instance[i].version), "%s", version);
 	(void)snprintf(survey->lane[0].from, sizeof(survey->lane[0].from), "%s",
 		version);
-	(void)snprintf(survey->lane[0].kept_version,
-		sizeof(survey->lane[0].kept_version), "%s", version);
+	(void)snprintf(survey->lane[0].link[0].kept_version,
+		sizeof(survey->lane[0].link[0].kept_version), "%s", version);
 }
 
 static void test_check_versions_going_down(void **state)
@@ -274,7 +274,7 @@ static void test_check_link_that_cannot_be_replaced(void **state)
 {
 	struct survey *survey = *state;
 
-	(void)err_set(&survey->lane[0].link_err, ERR_CONFIG,
+	(void)err_set(&survey->lane[0].link[0].err, ERR_CONFIG,
 		"its directory is not writable: chown it");
 	check(survey);
 	assert_says(survey, FINDING_REFUSAL, "link", "shop", "not writable");
@@ -285,7 +285,7 @@ static void test_check_link_that_leads_elsewhere(void **state)
 {
 	struct survey *survey = *state;
 
-	survey->lane[0].link.kind = LINK_FOREIGN;
+	survey->lane[0].link[0].seen.kind = LINK_FOREIGN;
 	assert_refuses(survey, "link", "shop",
 		"neither an executable nor a link into "
 		"/opt/mongosync/versions",
@@ -296,7 +296,7 @@ static void test_check_link_that_is_held(void **state)
 {
 	struct survey *survey = *state;
 
-	survey->lane[0].link =
+	survey->lane[0].link[0].seen =
 		(struct link_seen){.kind = LINK_HOLD, .run = "other-run"};
 	assert_refuses(
 		survey, "link", "shop", "held by run other-run", ERR_CONFIG);
@@ -309,8 +309,9 @@ static void test_check_link_that_is_to_be_adopted(void **state)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct survey *survey = take_fleet(state, made_up_fleet(1));
 
-		survey->lane[0].kept = false;
-		survey->lane[0].link = (struct link_seen){.kind = kinds[i]};
+		survey->lane[0].link[0].kept = false;
+		survey->lane[0].link[0].seen =
+			(struct link_seen){.kind = kinds[i]};
 		check(survey);
 		assert_says(survey, FINDING_PASS, "link", "shop",
 			"will be adopted: what runs now is kept as "
@@ -338,7 +339,7 @@ static void test_survey_refused_says_held_before_all_else(void **state)
 
 	(void)err_set(&survey->artifact_err, ERR_CONFIG, "not an archive");
 	claim_it(&survey->instance[0].claim);
-	survey->lane[0].link.kind = LINK_FOREIGN;
+	survey->lane[0].link[0].seen.kind = LINK_FOREIGN;
 	check(survey);
 	assert_int_equal(count_findings(survey, FINDING_REFUSAL), 3);
 	assert_int_equal(survey_refused(survey), ERR_HELD);

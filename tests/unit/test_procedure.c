@@ -156,7 +156,7 @@ static void test_forward_adopts_before_the_first_pause(void **state)
 	(void)state;
 	made_up_survey(&survey, made_up_fleet(1));
 	made_up_group(&survey);
-	survey.lane[0].kept = false;
+	survey.lane[0].link[0].kept = false;
 	assert_forward(&survey, "claim a link:shop\n"
 				"preflight a\n"
 				"deliver host:local\n"

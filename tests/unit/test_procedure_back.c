@@ -27,7 +27,7 @@ static void take(struct world *world, json_t *fleet, const char *const *phases,
 			sizeof(progress->phase_text), "%s", phases[i]);
 	}
 	made_up_group(&world->survey);
-	world->survey.lane[0].kept = !is_adopted;
+	world->survey.lane[0].link[0].kept = !is_adopted;
 	world->plan = mongosync()->forward(&world->survey);
 	made_up_begin(&world->run, world->plan);
 }

@@ -18,7 +18,7 @@ static int set_up(void **state)
 		survey.cluster[0].summary, "bytes", json_integer(8 * MIB));
 	survey.state_place = (struct seen_place){
 		.path = "/var/lib/syncup", .seen = true, .device = 1};
-	survey.root_place = (struct seen_place){
+	survey.host[0].root_place = (struct seen_place){
 		.path = "/opt/mongosync", .seen = true, .device = 2};
 	return 0;
 }
@@ -38,7 +38,7 @@ static int tear_down(void **state)
 static void look(uint64_t state_free, uint64_t root_free)
 {
 	survey.state_place.free = state_free;
-	survey.root_place.free = root_free;
+	survey.host[0].root_place.free = root_free;
 	room_check(&survey);
 }
 
@@ -72,7 +72,7 @@ static void test_room_that_lacks_a_byte(void **state)
 static void test_room_on_one_file_system(void **state)
 {
 	(void)state;
-	survey.root_place.device = survey.state_place.device;
+	survey.host[0].root_place.device = survey.state_place.device;
 	look(STATE_NEEDS + ROOT_NEEDS - MIB - 1,
 		STATE_NEEDS + ROOT_NEEDS - MIB - 1);
 	assert_non_null(
@@ -86,7 +86,7 @@ static void test_room_on_one_file_system(void **state)
 static void test_room_for_what_is_kept(void **state)
 {
 	(void)state;
-	survey.lane[0].adopted_bytes = 30 * MIB;
+	survey.lane[0].link[0].adopted_bytes = 30 * MIB;
 	look(STATE_NEEDS, ROOT_NEEDS + 30 * MIB - 1);
 	assert_non_null(
 		find(&survey, FINDING_REFUSAL, "room", "/opt/mongosync"));
@@ -99,7 +99,7 @@ static void test_room_for_what_is_kept(void **state)
 static void test_room_after_an_earlier_delivery(void **state)
 {
 	(void)state;
-	survey.delivered = true;
+	survey.host[0].delivered = true;
 	look(STATE_NEEDS, MIB);
 	assert_int_equal(survey_refused(&survey), ERR_NONE);
 }

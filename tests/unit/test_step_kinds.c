@@ -143,7 +143,7 @@ static json_t *named_kinds(void)
 
 	made_up_survey(&survey, made_up_fleet(1));
 	made_up_group(&survey);
-	survey.lane[0].kept = false;
+	survey.lane[0].link[0].kept = false;
 	plan = mongosync()->forward(&survey);
 	made_up_begin(&run, plan);
 	add_kinds(set, json_object_get(run.state.lane[0].json, "stages"));

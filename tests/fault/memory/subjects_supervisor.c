@@ -76,16 +76,19 @@ static bool plan_forward(struct err *err)
 	survey.finding_count = 0;
 	ok = survey_group(&survey, err);
 	if (ok) {
-		survey.lane[0].kept = true;
-		survey.lane[0].link.kind = LINK_VERSION;
+		survey.lane[0].link[0].kept = true;
+		survey.lane[0].link[0].seen.kind = LINK_VERSION;
 		ok = preflight(&survey, err);
 	}
 	if (ok) {
 		json = mongosync()->forward(&survey);
 		ok = same(json, plan, err);
 	}
-	for (unsigned i = 0; i < survey.lane_count; i++)
-		free(survey.lane[i].link_path);
+	for (unsigned i = 0; i < survey.lane_count; i++) {
+		for (unsigned j = 0; j < survey.lane[i].link_count; j++)
+			free(survey.lane[i].link[j].path);
+		free(survey.lane[i].link);
+	}
 	free(survey.lane);
 	free(survey.finding);
 	return ok;
