@@ -104,12 +104,10 @@ static struct process_seen look(
 	_cleanup_json_ json_t *ask = json_pack("{s:i, s:s, s:o, s:i, s:b}",
 		"port", fixture->spec.port, "config", fixture->spec.config,
 		"pids", pids, "main", (int)main_pid, "ended", ended);
-	_cleanup_json_ json_t *result = NULL;
 	struct process_seen seen;
 	struct err err = {0};
 
-	assert_true(unit_look(ask, &result, &err));
-	unit_look_read(result, NULL, &seen);
+	assert_true(unit_look(ask, &seen, &err));
 	return seen;
 }
 
@@ -205,18 +203,6 @@ static void test_look_sees_the_hold(void **state)
 	fixture_kill(pid);
 }
 
-static void test_look_read_of_an_error(void **state)
-{
-	struct process_seen seen;
-	struct err err = {0};
-
-	(void)state;
-	(void)err_set(&err, ERR_AGAIN, "the host is away");
-	unit_look_read(NULL, &err, &seen);
-	assert_int_equal(seen.view, PROCESS_UNKNOWN);
-	assert_string_equal(seen.why, "the host is away");
-}
-
 #define look_test(name)                                                        \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -232,7 +218,6 @@ int main(void)
 		look_test(test_look_of_a_process_that_does_not_listen_yet),
 		look_test(test_look_when_nothing_is_left),
 		look_test(test_look_sees_the_hold),
-		cmocka_unit_test(test_look_read_of_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
