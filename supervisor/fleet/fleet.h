@@ -110,6 +110,7 @@ struct fleet_timeouts { /* seconds; defaults in fleet.c, from what is known */
 				 repeated: 30 */
 	uint32_t start_quiet; /* ... a start: 60 */
 	uint32_t resume_quiet; /* ... a resume: 180 */
+	uint32_t reach; /* a host that is out of reach is waited for: 300 */
 	uint32_t kill_after; /* SIGKILL this long after SIGTERM; 0 = never */
 };
 
@@ -164,9 +165,9 @@ void fleet_free(struct fleet *fleet);
 /* Where this fleet's state is: <state_dir>/<name>[/<leaf>]; the caller frees.
  */
 char *fleet_state_path(const struct fleet *fleet, const char *leaf);
-/* What syncup keeps where the instance is: <state_dir>/<fleet>/<instance>.<end>,
- * on another host <install_root>/.syncup/run/<fleet>/<instance>.<end>.  The
- * caller frees. */
+/* What syncup keeps where the instance is:
+ * <state_dir>/<fleet>/<instance>.<end>, on another host
+ * <install_root>/.syncup/run/<fleet>/<instance>.<end>.  The caller frees. */
 char *fleet_instance_path(const struct fleet *fleet,
 	const struct fleet_instance *instance, const char *end);
 /* NULL is this machine, too. */

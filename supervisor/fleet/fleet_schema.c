@@ -67,6 +67,7 @@ const struct fleet_number fleet_timeouts[] = {
 	SECONDS(pause_quiet, 30, 1),
 	SECONDS(start_quiet, 60, 1),
 	SECONDS(resume_quiet, 180, 1),
+	SECONDS(reach, 300, 1),
 	SECONDS(kill_after, 0, 0),
 	{0},
 };
@@ -185,6 +186,7 @@ static const cyaml_schema_field_t timeout_fields[] = {
 	SECONDS_FIELD(pause_quiet),
 	SECONDS_FIELD(start_quiet),
 	SECONDS_FIELD(resume_quiet),
+	SECONDS_FIELD(reach),
 	SECONDS_FIELD(kill_after),
 	CYAML_FIELD_END,
 };

@@ -9,11 +9,20 @@
  * start of the new version is the point of no easy return: it migrates the
  * metadata on the destination.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "supervisor/engine/step.h"
 #include "supervisor/memory.h"
 #include "supervisor/plan/procedure.h"
+
+static bool is_on_other_hosts(const struct fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->instance_count; i++)
+		if (fleet->instance[i].host)
+			return true;
+	return false;
+}
 
 /* Adds a stage; targets is stolen and a stage without targets is left out. */
 static json_t *add_stage(json_t *stages, const struct fleet *fleet,
@@ -42,6 +51,8 @@ static json_t *add_stage(json_t *stages, const struct fleet *fleet,
 		json_decref(targets);
 		return NULL;
 	}
+	if (is_on_other_hosts(fleet) && patience < timeouts->reach)
+		patience = timeouts->reach;
 	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
 		if (strcmp(of[i].kind, name) == 0) {
 			patience = of[i].patience;
@@ -60,21 +71,33 @@ static json_t *one(const char *type, const char *lane)
 	return json_pack("[o]", json_sprintf("%s:%s", type, lane));
 }
 
-/* As targets are called: on this machine by names of earlier journals. */
+/* A target's name: "host:local" and "link:<lane>" on this machine, as in
+ * earlier journals, else "host:<host>" and "link:<lane>+<host>".  A user's name
+ * before an @ would be taken for that of a connection string, and hidden. */
+static json_t *name_on(const char *type, const char *lane, const char *host)
+{
+	json_t *name;
+	char *text = memory_text("%s:%s%s%s", type, lane,
+		host && lane[0] ? "+" : "", host ? host : "");
+
+	for (char *at = strchr(text, '@'); at; at = strchr(at, '@'))
+		*at = '+';
+	name = json_string(text);
+	free(text);
+	return name;
+}
+
 static json_t *host_name_of(const struct survey *survey, unsigned host)
 {
 	const char *name = survey->host[host].name;
 
-	return json_sprintf("host:%s", name ? name : "local");
+	return name_on("host", "", name ? name : "local");
 }
 
 static json_t *link_name_of(const struct survey *survey,
 	const struct seen_lane *lane, const struct seen_link *link)
 {
-	const char *host = survey->host[link->host].name;
-
-	return json_sprintf(
-		"link:%s%s%s", lane->name, host ? "@" : "", host ? host : "");
+	return name_on("link", lane->name, survey->host[link->host].name);
 }
 
 typedef bool wanted_link_fn(const struct seen_link *link);

@@ -19,8 +19,8 @@
 
 enum target_type {
 	TARGET_PROCESS, /* "<instance>" */
-	TARGET_HOST, /* "host:local" */
-	TARGET_LINK, /* "link:<lane>" */
+	TARGET_HOST, /* "host:local", "host:<host>" */
+	TARGET_LINK, /* "link:<lane>", "link:<lane>+<host>" */
 	TARGET_METADATA, /* "metadata:<lane>" */
 	TARGET_LANE, /* "lane:<lane>" */
 };

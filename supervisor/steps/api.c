@@ -68,8 +68,19 @@ static void asked_where(
 bool ask_progress_of(struct step_run *run, const struct target *target,
 	sync_progress_fn *done, struct err *err)
 {
+	struct err why = {0};
+
 	run->progressed = done;
-	return ask_place(run, target, get_timeout_ms(run), asked_where, err);
+	if (ask_place(run, target, get_timeout_ms(run), asked_where, &why))
+		return true;
+	/* Out of reach is an answer, too. */
+	if (why.code == ERR_AGAIN) {
+		done(run, NULL, &why);
+		return true;
+	}
+	if (err)
+		*err = why;
+	return false;
 }
 
 bool ask_progress(struct step_run *run, sync_progress_fn *done, struct err *err)

@@ -14,6 +14,10 @@
 #include "supervisor/steps/copies.h"
 #include "supervisor/steps/steps.h"
 
+enum {
+	LAST_LOOK_MS = 2000, /* before the engine's patience ends */
+};
+
 /* The run whose claims may be taken: as typed now, or when this run began. */
 static const char *given_up(const struct step_run *run)
 {
@@ -247,68 +251,98 @@ static bool ask_claims(struct step_run *run, const struct target *link,
 	return ask_host(run, link, op, ask, ASK_MS, done, err);
 }
 
+/* The upgrade is over: a claim that stays is no reason to turn back.  So when
+ * patience is at an end, it stops there, and is gone on with another time. */
+static void cannot_see_claims(struct step_run *run, const struct err *err)
+{
+	int64_t patience = run->stage->patience_s * 1000;
+	struct err why = {0};
+
+	if (err->code != ERR_AGAIN) {
+		step_cannot_look(run, err);
+		return;
+	}
+	(void)err_set(&why, ERR_STEP,
+		"%.170s; claims are left in %.60s/.syncup/claims there, to be "
+		"removed by hand if it never comes back",
+		err->msg, ask_root(run));
+	if (step_intent_age_ms(run) >= patience - LAST_LOOK_MS)
+		step_blocked(run, &why);
+	else
+		step_saw(run, VIEW_UNKNOWN, "%s", why.msg);
+}
+
 static void left(void *arg, const json_t *result, const struct err *err);
 
-static bool look_at_claims(struct step_run *run, struct err *err)
+static void look_at_claims(struct step_run *run)
 {
 	const struct target *link = ask_host_link(run);
+	struct err err = {0};
 
-	if (link)
-		return ask_claims(run, link, "claims_left", left, err);
-	step_saw(run, VIEW_REACHED, "no claims are left");
-	return true;
+	if (!link)
+		step_saw(run, VIEW_REACHED, "no claims are left");
+	else if (!ask_claims(run, link, "claims_left", left, &err))
+		cannot_see_claims(run, &err);
 }
 
 static void left(void *arg, const json_t *result, const struct err *err)
 {
 	struct step_run *run = arg;
 	const char *name = json_string_value(json_object_get(result, "left"));
-	struct err look = {0};
 
 	if (err) {
-		step_cannot_look(run, err);
+		cannot_see_claims(run, err);
 		return;
 	}
 	if (name) {
-		step_saw(run, VIEW_NOT_YET, "%s is still claimed", name);
+		/* Its host may be in reach again. */
+		step_saw(run, run->acted ? VIEW_AGAIN : VIEW_NOT_YET,
+			"%s is still claimed", name);
 		return;
 	}
 	ask_next_host(run);
-	if (!look_at_claims(run, &look))
-		step_cannot_look(run, &look);
+	look_at_claims(run);
 }
 
 bool see_released(struct step_run *run, struct err *err)
 {
+	(void)err;
 	ask_first_host(run);
-	return look_at_claims(run, err);
+	look_at_claims(run);
+	return true;
 }
 
 static void removed(void *arg, const json_t *result, const struct err *err);
 
-static bool remove_claims(struct step_run *run, struct err *err)
+/* A host out of reach keeps its claims; those of the others go. */
+static void remove_claims(struct step_run *run)
 {
-	const struct target *link = ask_host_link(run);
+	const struct target *link;
+	struct err err = {0};
 
-	if (link)
-		return ask_claims(run, link, "claims_remove", removed, err);
+	while ((link = ask_host_link(run))) {
+		if (ask_claims(run, link, "claims_remove", removed, &err))
+			return;
+		if (err.code != ERR_AGAIN) {
+			step_acted(run, &err);
+			return;
+		}
+		ask_next_host(run);
+	}
 	step_acted(run, NULL);
-	return true;
 }
 
 static void removed(void *arg, const json_t *result, const struct err *err)
 {
 	struct step_run *run = arg;
-	struct err act = {0};
 
 	(void)result;
-	if (err) {
+	if (err && err->code != ERR_AGAIN) {
 		step_acted(run, err);
 		return;
 	}
 	ask_next_host(run);
-	if (!remove_claims(run, &act))
-		step_acted(run, &act);
+	remove_claims(run);
 }
 
 bool do_release(struct step_run *run, struct err *err)
@@ -322,5 +356,6 @@ bool do_release(struct step_run *run, struct err *err)
 		(lost && !copies_settle(run->env->fleet, lost, NULL, err)))
 		return false;
 	ask_first_host(run);
-	return remove_claims(run, err);
+	remove_claims(run);
+	return true;
 }

@@ -75,8 +75,12 @@ static void look_at_silent(
 	run->call = NULL; /* it has ended */
 	if (done != silent_watched && is_cut_off(run))
 		return;
-	if (!run->target->ops->observe(
+	if (run->target->ops->observe(
 		    run->env->base, &run->target->process, done, run, &err))
+		return;
+	if (done == silent_watched)
+		done(run, &(struct process_seen){.view = PROCESS_UNKNOWN});
+	else
 		step_cannot_look(run, &err);
 }
 
