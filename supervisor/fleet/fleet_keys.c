@@ -114,6 +114,8 @@ const struct fleet_key fleet_keys[] = {
 	{"instances[].lane",
 		"Joins instances into one lane, which moves together. Default: "
 		"all processes of one migration are a lane."},
+	{"instances[].host",
+		"The host that it runs on, as ssh knows it. Default: this one."},
 	{"instances[].link", "As link above, for this process only."},
 	{"instances[].unit",
 		"It is a unit of systemd, such as mongosync@shard0.service, "
