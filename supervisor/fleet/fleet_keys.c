@@ -92,6 +92,8 @@ const struct fleet_key fleet_keys[] = {
 	{"timeouts.pause", "Until a process says PAUSED."},
 	{"timeouts.stop", "Until a process is gone."},
 	{"timeouts.start", "Until the new version answers."},
+	{"timeouts.reach",
+		"How long a host that cannot be reached is waited for."},
 	{"timeouts.resume", "Until a process says RUNNING."},
 	{"timeouts.save", "Copying the sync's metadata."},
 	{"timeouts.deliver", "Fetching the archive, and again unpacking it."},
