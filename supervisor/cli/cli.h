@@ -75,6 +75,10 @@ int cli_fail_next(const struct err *err, const char *fmt, ...)
 /* The same without an err: an event, and its exit code or -1. */
 void cli_tell(enum event_kind kind, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Why a command ends before there is anything in a journal that says it; ""
+ * if that is not so. */
+void cli_because(const char *why);
+const char *cli_cause(void);
 /* "Type: ..." on standard error. */
 void cli_type(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -129,6 +133,20 @@ struct cli_answer { /* STEP@TARGET=WORD, in parts */
 /* Refuses what the run did not ask when it stopped. */
 bool cli_answer_parse(const struct run_state *state, const char *text,
 	struct cli_answer *ret_answer, struct err *err) WARN_UNUSED;
+
+/* detach.c: `run` in a unit of systemd; returns when it has begun or failed. */
+int cli_detach(const struct cli_args *args);
+
+struct notify;
+struct event_base;
+/* notify.c: NULL if the fleet names no command.  state may be NULL. */
+struct notify *cli_notify_new(const struct cli_place *place,
+	const struct run_state *state, struct event_base *base);
+/* What an earlier supervisor did not come to tell; returns when it is told. */
+void cli_notify_missed(
+	const struct cli_place *place, const struct run_state *state);
+void cli_notify_refused(const struct cli_place *place,
+	const struct run_state *state, int code, const char *why);
 
 /* session.c: carries a run on and shows it; the exit code. */
 struct cli_session {

@@ -24,6 +24,9 @@ static const struct cli_option run_options[] = {
 	{"as-planned", NULL,
 		"go on with the plan in the journal, whatever the fleet file "
 		"says now"},
+	{"detach", NULL,
+		"hand the run to a unit of systemd, and come back when it has "
+		"begun"},
 	{"finish-by", "TIME",
 		"when it has to be over: 04:00, \"2026-11-28 04:00\", +90m, "
 		"+2h (local time)"},

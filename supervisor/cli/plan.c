@@ -64,6 +64,22 @@ json_t *findings_json(const struct survey *survey)
 	return list;
 }
 
+void findings_cause(const struct survey *survey)
+{
+	char text[sizeof(survey->finding->text) + 200];
+
+	for (unsigned i = 0; i < survey->finding_count; i++) {
+		const struct finding *finding = &survey->finding[i];
+
+		if (finding->level != FINDING_REFUSAL)
+			continue;
+		(void)snprintf(text, sizeof(text), "refused: %s %s: %s",
+			finding->check, finding->subject, finding->text);
+		cli_because(text);
+		return;
+	}
+}
+
 void findings_take_over(struct survey *survey, const char *run)
 {
 	for (unsigned i = 0; run && i < survey->finding_count; i++) {

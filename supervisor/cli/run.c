@@ -95,6 +95,7 @@ static int begin(const struct cli_place *place, const struct run_state *before,
 	}
 	if (refused != ERR_NONE) {
 		findings_print(&survey, stderr, FINDING_REFUSAL);
+		findings_cause(&survey);
 		cli_tell(event_of_error(refused), err_exit_code(refused),
 			"refused before anything was touched.");
 		survey_done(&survey);
@@ -129,9 +130,9 @@ static void one_line(char *text)
 static bool same_fleet(const struct cli_place *place,
 	const struct run_state *state, struct err *err)
 {
-	const json_t *planned = json_object_get(state->plan, "fleet");
+	json_t *planned = json_object_get(state->plan, "fleet");
+	_cleanup_json_ json_t *then_json = NULL;
 	_cleanup_json_ json_t *now = NULL;
-	_cleanup_json_ json_t *with_defaults = NULL;
 	_cleanup_free_ char *difference = NULL;
 	struct fleet *then = NULL;
 
@@ -140,12 +141,17 @@ static bool same_fleet(const struct cli_place *place,
 	now = fleet_to_json(place->fleet);
 	/* A plan of an older syncup lacks what has only a default now. */
 	if (fleet_from_json(planned, &then, NULL)) {
-		with_defaults = fleet_to_json(then);
+		then_json = fleet_to_json(then);
 		fleet_free(then);
+	} else {
+		then_json = json_copy(planned);
 	}
-	if (json_equal(planned, now) || json_equal(with_defaults, now))
+	/* Who is told changes nothing that was planned. */
+	(void)json_object_del(then_json, "notify");
+	(void)json_object_del(now, "notify");
+	if (json_equal(then_json, now))
 		return true;
-	difference = fleet_difference(planned, now);
+	difference = fleet_difference(then_json, now);
 	if (difference)
 		one_line(difference);
 	return err_set(err, ERR_CONFIG,
@@ -197,6 +203,7 @@ static bool look_again(const struct cli_place *place,
 	again_judge(&survey, state, take_over);
 	refused = survey_refused(&survey);
 	findings_print(&survey, stderr, FINDING_REFUSAL);
+	findings_cause(&survey);
 	survey_done(&survey);
 	fleet_free(fleet);
 	return refused == ERR_NONE ||
@@ -304,26 +311,39 @@ static bool waits_for_person(
 	return true;
 }
 
-static int run_locked(
-	const struct cli_place *place, const struct cli_args *args)
+/* *ret_state is the caller's to release, whatever happens. */
+static int start_or_continue(const struct cli_place *place,
+	const struct cli_args *args, struct run_state *ret_state)
 {
-	struct run_state state;
 	struct err err = {0};
-	int code;
 
-	if (!cli_place_read(place, &state, &err)) {
+	if (!cli_place_read(place, ret_state, &err)) {
+		memset(ret_state, 0, sizeof(*ret_state));
 		if (err.code != ERR_MISSING)
 			return cli_fail_journal(place, &err);
 		return start_anew(place, NULL, args);
 	}
-	journald_about(NULL, state.run);
+	journald_about(NULL, ret_state->run);
+	cli_notify_missed(place, ret_state);
 	if (cli_value(args, "scheduled") && cli_value(args, "unfinished") &&
-		!cli_value(args, "answer") && waits_for_person(place, &state))
-		code = err_exit_code(ERR_DECIDE);
-	else if (state.outcome == RUN_UNFINISHED)
-		code = go_on(place, &state, args);
-	else
-		code = start_anew(place, &state, args);
+		!cli_value(args, "answer") &&
+		waits_for_person(place, ret_state))
+		return err_exit_code(ERR_DECIDE);
+	if (ret_state->outcome == RUN_UNFINISHED)
+		return go_on(place, ret_state, args);
+	return start_anew(place, ret_state, args);
+}
+
+static int run_locked(
+	const struct cli_place *place, const struct cli_args *args)
+{
+	struct run_state state;
+	int code = start_or_continue(place, args, &state);
+
+	/* At a terminal somebody has read it. */
+	if (code && cli_cause()[0] && !isatty(STDIN_FILENO))
+		cli_notify_refused(
+			place, state.run[0] ? &state : NULL, code, cli_cause());
 	run_state_done(&state);
 	return code;
 }
@@ -337,6 +357,8 @@ int verb_run(const struct cli_args *args)
 	bool scheduled = cli_value(args, "scheduled") != NULL;
 	int code;
 
+	if (cli_value(args, "detach"))
+		return cli_detach(args);
 	if (!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
 	if (cli_place_lock(&place, place.fleet && !unfinished, &lock, &err))

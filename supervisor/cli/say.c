@@ -17,6 +17,21 @@ enum {
 	SENTENCE_MAX = 800,
 };
 
+static char cause[SENTENCE_MAX];
+
+void cli_because(const char *why)
+{
+	if (cause[0]) /* the first one is what the others come from */
+		return;
+	(void)snprintf(cause, sizeof(cause), "%s", why);
+	scrub_in_place(cause, sizeof(cause));
+}
+
+const char *cli_cause(void)
+{
+	return cause;
+}
+
 static void say(enum event_kind kind, int priority, int code, char *sentence)
 {
 	scrub_in_place(sentence, SENTENCE_MAX);
@@ -45,6 +60,7 @@ int cli_fail(const struct err *err)
 
 	(void)snprintf(sentence, sizeof(sentence), "%s", err->msg);
 	say(event_of_error(err->code), LOG_ERR, code, sentence);
+	cli_because(sentence);
 	return code;
 }
 

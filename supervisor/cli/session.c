@@ -16,6 +16,7 @@
 #include "supervisor/engine/engine.h"
 #include "supervisor/install/link.h"
 #include "supervisor/report/journald.h"
+#include "supervisor/report/notify.h"
 #include "supervisor/report/report.h"
 #include "supervisor/report/service.h"
 
@@ -23,12 +24,14 @@ enum {
 	TICK_MS = 500,
 	SECOND_INTERRUPT_MS = 10000,
 	LINE_MAX_BYTES = 400,
+	NEXT_MAX = 9000, /* two paths, and words */
 };
 
 struct life {
 	struct engine *engine;
 	struct live *live;
-	bool json;
+	struct notify *notify; /* or NULL */
+	bool json, stopped;
 	int64_t interrupted_ms;
 };
 
@@ -46,6 +49,8 @@ static void on_record(
 	bool told = journald_send_record(state, record->json);
 
 	say_where(state);
+	if (life->notify)
+		notify_look(life->notify, state);
 	if (life->json) {
 		(void)json_dumpf(record->json, stdout, JSON_COMPACT);
 		(void)putchar('\n');
@@ -82,6 +87,7 @@ static void on_interrupt(evutil_socket_t number, short what, void *arg)
 	if (!isatty(STDIN_FILENO) ||
 		(life->interrupted_ms &&
 			now - life->interrupted_ms < SECOND_INTERRUPT_MS)) {
+		life->stopped = true;
 		engine_stop(life->engine, "SIGINT");
 		return;
 	}
@@ -100,6 +106,7 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *arg)
 
 	(void)signal_number, (void)what;
 	service_stopping("stopped by SIGTERM; it can be continued");
+	life->stopped = true;
 	engine_stop(life->engine, "SIGTERM");
 }
 
@@ -108,35 +115,11 @@ static const char *operand(const struct cli_session *session)
 	return session->place->operand;
 }
 
-static void say_next(const struct cli_session *session,
-	const struct run_state *state, int code)
-{
-	const char *fleet = operand(session);
-
-	if (code == 7) {
-		for (unsigned i = 0; i < state->lane_count; i++) {
-			const char *decide = state->lane[i].halt_decide;
-
-			if (!decide || !decide[0])
-				continue;
-			cli_type("syncup run --answer %s=again %s   (or =done, "
-				 "if you made it so; or =stop)",
-				decide, fleet);
-			return;
-		}
-	}
-	if (code == 9)
-		cli_type("syncup run --retry %s   when the reason is gone",
-			fleet);
-	else
-		cli_type("syncup run %s   to go on, or syncup rollback %s",
-			fleet, fleet);
-}
-
 static void say_end(const struct cli_session *session,
 	const struct run_state *state, int code, const struct err *err)
 {
 	FILE *out = session->json ? stderr : stdout;
+	char next[NEXT_MAX];
 
 	(void)fprintf(out, "\n");
 	report_lanes(state, sys_wall_ms(), out);
@@ -146,9 +129,12 @@ static void say_end(const struct cli_session *session,
 		return;
 	/* What stopped a lane was told when it did. */
 	cli_tell(event_of_error(err->code), code, "%s", err->msg);
+	if (err->code == ERR_STORAGE || err->code == ERR_JOURNAL)
+		cli_because(err->msg);
 	(void)fprintf(stderr, "%s", journald_level(stderr, LOG_WARNING));
 	report_present(state, stderr);
-	say_next(session, state, code);
+	cli_type("%s",
+		report_next(state, code, operand(session), next, sizeof(next)));
 }
 
 static bool is_asked(const struct run_state *state, const char *question)
@@ -228,7 +214,13 @@ static int live_with(struct life *life, struct err *err)
 		(void)event_add(events[3], &alive);
 	service_ready(report_line(
 		engine_state(life->engine), sys_wall_ms(), line, sizeof(line)));
+	if (life->notify)
+		notify_look(life->notify, engine_state(life->engine));
 	code = engine_run(life->engine, err);
+	/* What is still being told is told to its end. */
+	while (life->notify && notify_is_busy(life->notify) && !life->stopped &&
+		event_base_loop(engine_base(life->engine), EVLOOP_ONCE) == 0)
+		;
 	service_stopping(report_line(
 		engine_state(life->engine), sys_wall_ms(), line, sizeof(line)));
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
@@ -278,7 +270,11 @@ int cli_session(const struct cli_session *session)
 				session->restore, &err))) {
 		code = cli_fail(&err);
 	} else {
+		life.notify = cli_notify_new(
+			session->place, state, engine_base(life.engine));
 		code = live_with(&life, &err);
+		notify_free(life.notify);
+		life.notify = NULL;
 		if (!session->json)
 			live_end(life.live, state);
 		say_end(session, state, code, &err);

@@ -216,9 +216,9 @@ static void belong_to(pid_t parent)
 }
 
 static _Noreturn void become_command(char *const argv[], char *const env[],
-	int output, int failed, pid_t parent)
+	int input, int output, int failed, pid_t parent)
 {
-	const int keep[] = {-1, output, output, failed};
+	const int keep[] = {input, output, output, failed};
 
 	belong_to(parent);
 	if (!forked_keep(keep, 4))
@@ -229,9 +229,9 @@ static _Noreturn void become_command(char *const argv[], char *const env[],
 	forked_fail(3, "exec");
 }
 
-bool child_run_to(struct event_base *base, char *const argv[],
-	char *const env[], int output, int64_t timeout_ms, child_fn *done,
-	void *arg, struct child **ret_child, struct err *err)
+static bool run(struct event_base *base, char *const argv[], char *const env[],
+	int input, int output, int64_t timeout_ms, child_fn *done, void *arg,
+	struct child **ret_child, struct err *err)
 {
 	_cleanup_fd_ int ours = -1, theirs = -1;
 	_cleanup_fd_ int failed = -1, failing = -1;
@@ -254,7 +254,7 @@ bool child_run_to(struct event_base *base, char *const argv[],
 		return err_sys(
 			err, ERR_STEP, errno, "starting %s: fork", argv[0]);
 	if (pid == 0)
-		become_command(argv, env != NULL ? env : environ,
+		become_command(argv, env != NULL ? env : environ, input,
 			output < 0 ? theirs : output, failing, parent);
 	sys_crash_point("child: forked");
 	(void)close(take_fd(&failing));
@@ -270,8 +270,24 @@ bool child_run(struct event_base *base, char *const argv[], char *const env[],
 	int64_t timeout_ms, child_fn *done, void *arg, struct child **ret_child,
 	struct err *err)
 {
-	return child_run_to(
-		base, argv, env, -1, timeout_ms, done, arg, ret_child, err);
+	return run(
+		base, argv, env, -1, -1, timeout_ms, done, arg, ret_child, err);
+}
+
+bool child_run_to(struct event_base *base, char *const argv[],
+	char *const env[], int output, int64_t timeout_ms, child_fn *done,
+	void *arg, struct child **ret_child, struct err *err)
+{
+	return run(base, argv, env, -1, output, timeout_ms, done, arg,
+		ret_child, err);
+}
+
+bool child_run_from(struct event_base *base, char *const argv[], int input,
+	int64_t timeout_ms, child_fn *done, void *arg, struct child **ret_child,
+	struct err *err)
+{
+	return run(base, argv, NULL, input, -1, timeout_ms, done, arg,
+		ret_child, err);
 }
 
 /* Standard error stays: it is where an assert or a sanitizer speaks. */

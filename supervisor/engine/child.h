@@ -49,6 +49,11 @@ bool child_run_to(struct event_base *base, char *const argv[],
 	char *const env[], int output, int64_t timeout_ms, child_fn *done,
 	void *arg, struct child **ret_child, struct err *err) WARN_UNUSED;
 
+/* The same as child_run() with input (borrowed) as its stdin. */
+bool child_run_from(struct event_base *base, char *const argv[], int input,
+	int64_t timeout_ms, child_fn *done, void *arg, struct child **ret_child,
+	struct err *err) WARN_UNUSED;
+
 /*
  * Runs work() in a forked copy of us without exec: for hashing and unpacking.
  * It returns the exit status and prints to fd what done gets as output (one

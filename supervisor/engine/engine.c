@@ -401,6 +401,10 @@ static int finish(struct engine *engine, struct err *err)
 	int code = worst(state);
 	bool ok = true;
 
+	/* Somebody may go on with our loop. */
+	(void)event_del(engine->tick);
+	(void)event_del(engine->request);
+	(void)event_del(engine->flush);
 	if (engine->stopping)
 		ok = book_write(engine->book, "stopped",
 			json_pack("{s:s}", "why", engine->stop_why), NULL);

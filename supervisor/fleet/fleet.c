@@ -241,6 +241,7 @@ static bool finish_fleet(struct reading *reading, struct err *err)
 		!make_absolute(reading, &fleet->compat, true, err, "compat") ||
 		!finish_artifact(reading, err))
 		return false;
+	end_list(&fleet->notify);
 	for (i = 0; i < fleet->instance_count; i++) {
 		if (!finish_instance(reading, i, err))
 			return false;
@@ -382,6 +383,7 @@ void fleet_free(struct fleet *fleet)
 	free(fleet->link);
 	free(fleet->compat);
 	free_window(fleet->window);
+	free_strings(&fleet->notify);
 	free(fleet);
 }
 

@@ -138,6 +138,8 @@ struct fleet {
 	uint32_t oplog_window;
 	uint32_t turn_back_at; /* percent of the margin, default 50 */
 	struct fleet_window *window; /* or NULL: at any time */
+	/* A command that is told of events (report/notify.h); may be empty. */
+	struct fleet_strings notify;
 	uint32_t lanes_at_once; /* limits.lanes, default 4 */
 	uint32_t keep_versions; /* limits.keep_versions, default 2, >= 1 */
 	uint32_t keep_metadata_days; /* limits.keep_metadata_days, default 7 */

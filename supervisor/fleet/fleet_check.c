@@ -193,14 +193,12 @@ static bool check_link(const struct fleet *fleet, struct yaml_text *yaml,
 	return true;
 }
 
-static bool check_command(struct yaml_text *yaml, const char *instance,
-	const char *key, const struct fleet_strings *argv, bool is_absolute,
-	struct err *err)
+/* path: of argv's first word. */
+static bool check_program(struct yaml_text *yaml, const char *path,
+	const struct fleet_strings *argv, bool is_absolute, struct err *err)
 {
 	const char *program = argv->item[0];
-	char path[YAML_PATH_MAX];
 
-	(void)snprintf(path, sizeof(path), "%s.%s[0]", instance, key);
 	if (program[0] == '/')
 		return true;
 	if (is_absolute)
@@ -238,6 +236,16 @@ static bool check_unit(const struct fleet_instance *instance,
 	       yaml_text_refuse(yaml, err, path,
 		       "must be the name of a service unit, such as "
 		       "mongosync.service or mongosync@shard0.service");
+}
+
+static bool check_command(struct yaml_text *yaml, const char *instance,
+	const char *key, const struct fleet_strings *argv, bool is_absolute,
+	struct err *err)
+{
+	char path[YAML_PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s.%s[0]", instance, key);
+	return check_program(yaml, path, argv, is_absolute, err);
 }
 
 static bool check_backend(const struct fleet_instance *instance,
@@ -377,6 +385,9 @@ bool fleet_check(
 	if (fleet->link && !check_link(fleet, yaml, "link", fleet->link, err))
 		return false;
 	if (fleet->window && !check_window(fleet->window, yaml, err))
+		return false;
+	if (fleet->notify.count &&
+		!check_program(yaml, "notify[0]", &fleet->notify, false, err))
 		return false;
 	for (i = 0; i < fleet->instance_count; i++) {
 		if (!check_instance(fleet, i, yaml, err))

@@ -139,6 +139,8 @@ json_t *fleet_to_json(const struct fleet *fleet)
 	put_numbers(json, fleet, fleet_numbers);
 	if (fleet->window)
 		put(json, "window", window_to_json(fleet->window));
+	if (fleet->notify.count)
+		put_strings(json, "notify", &fleet->notify);
 	put(json, "limits", numbers_to_json(fleet, fleet_limits));
 	put(json, "timeouts", numbers_to_json(fleet, fleet_timeouts));
 	for (i = 0; i < fleet->instance_count; i++) {

@@ -83,6 +83,11 @@ const struct fleet_key fleet_keys[] = {
 	{"window.days",
 		"On which days it opens: mon, tue, wed, thu, fri, sat, sun. "
 		"Default: on all."},
+	{"notify",
+		"A command, with its arguments, that is told when a run has "
+		"started, needs a person, turned back or is done: one JSON "
+		"object on its standard input, 30 seconds for each. Default: "
+		"nobody is told."},
 	{"limits", "How much at once, and how much is kept."},
 	{"limits.lanes", "So many lanes are upgraded at the same time."},
 	{"limits.keep_versions", "So many old versions stay unpacked."},

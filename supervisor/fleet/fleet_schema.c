@@ -211,6 +211,7 @@ static const cyaml_schema_field_t fleet_fields[] = {
 	CYAML_FIELD_UINT("turn_back_at", OPTIONAL, struct fleet, turn_back_at),
 	CYAML_FIELD_MAPPING_PTR("window", OPTIONAL, struct fleet, window,
 		window_fields),
+	ARGV_FIELD("notify", OPTIONAL, struct fleet, notify),
 	{
 		.key = "limits",
 		.data_offset = 0,

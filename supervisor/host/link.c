@@ -41,7 +41,11 @@ static void set_patience(struct host *host, int64_t ms)
 
 void link_end(struct host *host)
 {
+	struct host_call *call;
+
 	host->state = LINK_DOWN;
+	TAILQ_FOREACH (call, &host->calls, next)
+		call->asked = NULL; /* they end without a word */
 	if (host->patience)
 		event_free(host->patience);
 	host->patience = NULL;

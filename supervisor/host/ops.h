@@ -49,7 +49,7 @@
 
 #define HOST_ANSWER_MAX (240u << 10)
 #define HOST_FILE_MAX (128u << 10) /* bytes of text that read_file gives */
-#define HOST_CHUNK_MAX (256u << 10)
+#define HOST_CHUNK_MAX (720u << 10) /* in base64 a line of 1 MiB has it */
 
 /* ask is borrowed; the caller owns *ret_result, set only on success. */
 typedef bool host_op_fn(

@@ -18,7 +18,7 @@
 #include "supervisor/host/internal.h"
 #include "supervisor/memory.h"
 
-#define PIECE (192u << 10) /* at most HOST_CHUNK_MAX; a multiple of 3 */
+#define PIECE HOST_CHUNK_MAX /* a multiple of 3 */
 #define TRIES 2
 #define STUCK_MAX 16 /* pieces that changed nothing */
 

@@ -42,6 +42,10 @@ const char *report_line(
 	const struct run_state *state, int64_t now, char *buf, size_t size);
 /* "shard0 is paused; shard1 is stopped", and how much time is left. */
 void report_present(const struct run_state *state, FILE *out);
+/* What to type when a run ended or stopped with this exit code; "" after 0. */
+const char *report_next(const struct run_state *state, int code,
+	const char *operand, char *buf, size_t size);
+json_t *report_processes_json(const struct run_state *state, int64_t now);
 json_t *report_json(const struct run_state *state, int64_t now);
 /* The plan, stage by stage. */
 void report_plan(const struct run_state *state, FILE *out);

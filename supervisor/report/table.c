@@ -209,11 +209,46 @@ void report_present(const struct run_state *state, FILE *out)
 	free(list);
 }
 
-json_t *report_json(const struct run_state *state, int64_t now)
+/* The question that a lane has stopped with, or NULL. */
+static const char *question(const struct run_state *state)
+{
+	for (unsigned i = 0; i < state->lane_count; i++) {
+		const struct run_lane *lane = &state->lane[i];
+
+		if (lane->outcome == RUN_UNFINISHED && lane->halt_decide &&
+			lane->halt_decide[0])
+			return lane->halt_decide;
+	}
+	return NULL;
+}
+
+const char *report_next(const struct run_state *state, int code,
+	const char *operand, char *buf, size_t size)
+{
+	const char *decide = code == 7 ? question(state) : NULL;
+
+	buf[0] = '\0';
+	if (decide)
+		(void)snprintf(buf, size,
+			"syncup run --answer %s=again %s   (or =done, if you "
+			"made it so; or =stop)",
+			decide, operand);
+	else if (code == 9)
+		(void)snprintf(buf, size,
+			"syncup run --retry %s   when the reason is gone",
+			operand);
+	else if (code)
+		(void)snprintf(buf, size,
+			"syncup run %s   to go on, or syncup rollback %s",
+			operand, operand);
+	return buf;
+}
+
+json_t *report_processes_json(const struct run_state *state, int64_t now)
 {
 	struct report_process *list;
 	unsigned count = report_processes(state, now, &list);
-	json_t *processes = json_array(), *lanes = json_array();
+	json_t *processes = json_array();
 
 	for (unsigned i = 0; i < count; i++)
 		(void)json_array_append_new(processes,
@@ -227,6 +262,14 @@ json_t *report_json(const struct run_state *state, int64_t now)
 				(int)list[i].still_paused, "stopped",
 				(int)list[i].still_stopped, "step",
 				list[i].doing, "waiting_for", list[i].note));
+	free(list);
+	return processes;
+}
+
+json_t *report_json(const struct run_state *state, int64_t now)
+{
+	json_t *lanes = json_array();
+
 	for (unsigned i = 0; i < state->lane_count; i++) {
 		struct run_lane *lane = &state->lane[i];
 
@@ -241,13 +284,13 @@ json_t *report_json(const struct run_state *state, int64_t now)
 				lane->halt_decide, "log", log_json(lane),
 				"clock", clock_json(&lane->clock, now)));
 	}
-	free(list);
 	return json_pack("{s:i, s:O?, s:s, s:s, s:I, s:I, s:i, s:i, s:o, s:o}",
 		"schema", 1, "time", json_object_get(state->plan, "time"),
 		"run", state->run, "outcome", run_outcome_name(state->outcome),
 		"started_at", (json_int_t)state->started_at, "last_at",
 		(json_int_t)state->last_at, "exit", state->exit_code, "resumed",
-		(int)state->resumed, "lanes", lanes, "processes", processes);
+		(int)state->resumed, "lanes", lanes, "processes",
+		report_processes_json(state, now));
 }
 
 void report_plan(const struct run_state *state, FILE *out)

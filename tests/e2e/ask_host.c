@@ -36,9 +36,11 @@ static void tell(struct line *line, json_t *answer, const struct err *err)
 {
 	char *text;
 
-	if (err)
+	if (err) {
+		json_decref(answer);
 		answer = json_pack(
 			"{s:i, s:s}", "code", err->code, "error", err->msg);
+	}
 	(void)json_object_set(
 		answer, "tag", json_object_get(line->json, "tag"));
 	text = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);

@@ -130,6 +130,7 @@ static void test_fleet_load_takes_every_key(void **state)
 		"on_failure: restore\npause: never\nlane_complete: assumed\n"
 		"oplog_window: 86400\nturn_back_at: 30\n"
 		"window: {from: 22:00, until: \"04:00\", days: [sat, sun]}\n"
+		"notify: [tell, --all]\n"
 		"limits: {lanes: 1, keep_versions: 3, keep_metadata_days: 0}\n"
 		"timeouts: {kill_after: 9, pause: 8}\n"
 		"instances:\n"
@@ -158,6 +159,9 @@ static void test_fleet_load_takes_every_key(void **state)
 	assert_string_equal(fleet->window->until, "04:00");
 	assert_int_equal(fleet->window->days.count, 2);
 	assert_string_equal(fleet->window->days.item[1], "sun");
+	assert_int_equal(fleet->notify.count, 2);
+	assert_string_equal(fleet->notify.item[1], "--all");
+	assert_null(fleet->notify.item[2]);
 	assert_int_equal(fleet->lanes_at_once, 1);
 	assert_int_equal(fleet->keep_versions, 3);
 	assert_int_equal(fleet->keep_metadata_days, 0);
@@ -234,6 +238,9 @@ static void test_fleet_load_refuses(void **state)
 			":5: turn_back_at must be a whole number from 1"},
 		{HEAD "turn_back_at: 101\n" ONE, ":5: turn_back_at must be"},
 		{HEAD "oplog_window: 1d\n" ONE, ":5: oplog_window must be"},
+		{HEAD "notify: []\n" ONE, "notify"},
+		{HEAD "notify: [./tell]\n" ONE,
+			":5: notify[0] must be an absolute path, or"},
 		{HEAD "window: {from: 22:00}\n" ONE, "until"},
 		{HEAD "window:\n  from: 22:00\n  until: 25:00\n" ONE,
 			":7: window.until must be a time such as"},
@@ -431,6 +438,7 @@ static void test_fleet_from_json_round_trip(void **state)
 		HEAD "oplog_window: 3600\nturn_back_at: 99\n"
 		     "window: {from: 22:00, until: 04:00}\n" ONE,
 		HEAD "window: {from: 01:00, until: 02:00, days: [mon]}\n" ONE,
+		HEAD "notify: [/bin/tell, 'a b']\n" ONE,
 		HEAD A
 		"  command:\n    start:\n    - sh\n    - -c\n"
 		"    - |\n      a \"b\" 'c' \\d # e: f\n\n      {g}, [h]\n"
