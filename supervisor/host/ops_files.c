@@ -302,7 +302,7 @@ static bool decode(const char *text, unsigned char **ret_data, size_t *ret_len,
 	if (!*ret_data)
 		return err_set(err, ERR_MEMORY, "out of memory");
 	got = EVP_DecodeBlock(*ret_data, (const unsigned char *)text, (int)len);
-	if (got <= 0)
+	if (got <= 0 || strcspn(text, "=") < len - 2)
 		return err_set(err, ERR_BUG, "a piece that is no base64");
 	*ret_len =
 		(size_t)got - (text[len - 1] == '=') - (text[len - 2] == '=');

@@ -264,7 +264,8 @@ static bool op_version_of(
 	       made(json_pack("{s:s}", "version", version), ret_result, err);
 }
 
-static bool op_unit(const json_t *ask, json_t **ret_result, struct err *err)
+static bool op_unit_look(
+	const json_t *ask, json_t **ret_result, struct err *err)
 {
 	struct process_seen seen;
 
@@ -315,7 +316,7 @@ const struct host_op host_ops_process[] = {
 	{"port_taken", op_port_taken, HOST_QUICK},
 	{"compare", op_compare, HOST_QUICK},
 	{"version_of", op_version_of, HOST_SLOW},
-	{"unit", op_unit, HOST_QUICK},
+	{"unit_look", op_unit_look, HOST_QUICK},
 	{"unit_words", op_unit_words, HOST_SLOW},
 	{0},
 };

@@ -176,8 +176,10 @@ static void end(struct looking *looking)
 	helpers_free(looking->helpers);
 	http_free(looking->http);
 	hosts_free(looking->hosts);
-	if (looking->base)
+	if (looking->base) {
+		systemd_close(looking->base);
 		event_base_free(looking->base);
+	}
 }
 
 bool survey_take(const struct fleet *fleet,

@@ -37,9 +37,10 @@ static int64_t age_of(const struct process_seen *seen)
 
 void process_tell(struct process_seen *seen, process_seen_fn *done, void *arg)
 {
-	(void)snprintf(
-		seen->boot_id, sizeof(seen->boot_id), "%s", sys_boot_id());
-	if (seen->pid > 0)
+	if (seen->boot_id[0] == '\0')
+		(void)snprintf(seen->boot_id, sizeof(seen->boot_id), "%s",
+			sys_boot_id());
+	if (seen->pid > 0 && seen->start_ticks > 0)
 		seen->age_ms = age_of(seen);
 	done(arg, seen);
 }

@@ -107,8 +107,8 @@ static bool look(struct task *task, json_t *taken_pids, struct err *err)
 	const json_t *unit = task->record->unit;
 	enum unit_phase phase = unit_phase(unit);
 	json_t *ask = json_pack("{s:s, s:i, s:s, s:o, s:I, s:b, s:I}", "op",
-		"unit", "port", task->spec.port, "config", task->spec.config,
-		"pids", taken_pids, "main",
+		"unit_look", "port", task->spec.port, "config",
+		task->spec.config, "pids", taken_pids, "main",
 		(json_int_t)unit_number(unit, "MainPID"), "ended",
 		phase == UNIT_ENDED || phase == UNIT_HELD, "exited_us",
 		(json_int_t)unit_number(
