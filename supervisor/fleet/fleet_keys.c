@@ -97,8 +97,6 @@ const struct fleet_key fleet_keys[] = {
 	{"timeouts.pause", "Until a process says PAUSED."},
 	{"timeouts.stop", "Until a process is gone."},
 	{"timeouts.start", "Until the new version answers."},
-	{"timeouts.reach",
-		"How long a host that cannot be reached is waited for."},
 	{"timeouts.resume", "Until a process says RUNNING."},
 	{"timeouts.save", "Copying the sync's metadata."},
 	{"timeouts.deliver", "Fetching the archive, and again unpacking it."},
@@ -111,9 +109,14 @@ const struct fleet_key fleet_keys[] = {
 	{"timeouts.start_quiet", "Before a start without an outcome is repeated."},
 	{"timeouts.resume_quiet",
 		"Before a resume without an answer is repeated."},
+	{"timeouts.reach", "For a host that is out of reach."},
 	{"timeouts.kill_after", "SIGKILL so long after SIGTERM; 0: never."},
 	{"instances", "The sync processes."},
 	{"instances[].name", "Names the process in messages and files."},
+	{"instances[].host",
+		"Where the process is, an ssh destination. All its paths, "
+		"install_root and link are paths there, and absolute. Default: "
+		"this machine."},
 	{"instances[].config",
 		"The process's own configuration file, absolute or relative to "
 		"the fleet file; port, id and connection strings come from "
@@ -121,8 +124,6 @@ const struct fleet_key fleet_keys[] = {
 	{"instances[].lane",
 		"Joins instances into one lane, which moves together. Default: "
 		"all processes of one migration are a lane."},
-	{"instances[].host",
-		"The host that it runs on, as ssh knows it. Default: this one."},
 	{"instances[].link", "As link above, for this process only."},
 	{"instances[].unit",
 		"It is a unit of systemd, such as mongosync@shard0.service, "

@@ -51,8 +51,8 @@ void survey_ask_cluster(struct looking *looking, struct seen_cluster *cluster,
 /* survey_processes.c */
 void survey_look_at_process(
 	struct looking *looking, struct seen_instance *seen);
-void survey_look_at_unit(struct looking *looking, struct seen_instance *seen);
 void survey_look_at_api(struct looking *looking, struct seen_instance *seen);
+void survey_look_at_unit(struct looking *looking, struct seen_instance *seen);
 /* survey_files.c: claims, links, install roots; wants the lanes grouped. */
 bool survey_look_at_files(struct looking *looking, struct err *err) WARN_UNUSED;
 

@@ -21,5 +21,5 @@ forbid "report/ and cli/ read run_state, not the engine's insides" \
 forbid "a procedure is pure" '#include "(state/(sys|atomic_file|journal)|sync_client/http|supervisor/(process/(proc|spawn)|engine/(helper|child)))' \
 	supervisor/plan/mongosync.c supervisor/plan/group.c supervisor/plan/preflight.c
 forbid "libmongoc is held by the helper alone" '#include <(mongoc|bson)' state supervisor/cli supervisor/engine supervisor/fleet \
-	supervisor/install supervisor/plan supervisor/process supervisor/report supervisor/steps
+	supervisor/host supervisor/install supervisor/plan supervisor/process supervisor/report supervisor/steps
 exit $bad

@@ -252,7 +252,7 @@ static void test_receive_end_empties_what_is_wrong(void **state)
 
 	(void)state;
 	digest_of("hello, world");
-	assert_true(send_piece(&asked, 0, "hello, wolrd", 12));
+	assert_true(send_piece(&asked, 0, "hello, w0rld", 12));
 	done_with(&asked);
 	assert_false(ask(&asked, arrive_ask("receive_end")));
 	assert_int_equal(asked.err.code, ERR_AGAIN);
