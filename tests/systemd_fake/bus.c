@@ -412,13 +412,9 @@ static int connect_bus(struct manager *manager)
 
 int manager_serve(struct manager *manager)
 {
-	int r = connect_bus(manager);
-
-	if (r < 0) {
-		(void)fprintf(
-			stderr, "systemd-fake: the bus: %s\n", strerror(-r));
-		return r;
-	}
+	/* The bus may not listen yet. */
+	if (connect_bus(manager) < 0)
+		try_later(manager);
 	units_come_up(manager);
 	return sd_event_loop(manager->event);
 }
