@@ -22,7 +22,7 @@ for tree in packed installed; do
 done
 diff "$dir/packed.list" "$dir/installed.list" || complain "installed by cmake, and packed: not the same"
 
-for file in usr/bin/syncup usr/libexec/syncup/syncup-helper usr/share/syncup/compat/mongosync.json \
+for file in usr/bin/syncup usr/libexec/syncup/syncup-helper usr/libexec/syncup/syncup-host usr/share/syncup/compat/mongosync.json \
 	usr/share/man/man1/syncup.1.gz usr/share/man/man5/syncup-fleet.5.gz \
 	usr/share/bash-completion/completions/syncup usr/share/zsh/vendor-completions/_syncup \
 	usr/lib/sysusers.d/syncup.conf usr/lib/tmpfiles.d/syncup.conf usr/share/polkit-1/rules.d/50-syncup.rules \
