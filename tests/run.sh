@@ -4,11 +4,11 @@
 #   tests/run.sh            all suites, each with its share of the time
 #   tests/run.sh quick      checks and unit tests: about a minute once built; the
 #                           slow checks look only at what has changed since
-#   tests/run.sh SUITE...   check unit fault fuzz model cli guards e2e demo valgrind
-#                           crash
+#   tests/run.sh SUITE...   check unit fault fuzz model cli guards e2e system demo
+#                           valgrind crash
 #   tests/run.sh crash      every crash point; among all suites it takes a sample
 #
-# Ends in a line "N passed, N failed" ("crash" and "guards" alone: in their own);
+# Ends in a line "N passed, N failed" ("crash", "guards" and "system" alone: in their own);
 # exit 0 only if nothing failed.
 set -uo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -18,10 +18,10 @@ passed=0 failed=0 skipped=0
 # Seconds that a suite may take, building apart: on a quiet machine with 2 cores
 # each takes less than half.
 declare -A share=([check]=600 [unit]=120 [fault]=400 [fuzz]=60 [model]=240 [cli]=200
-	[guards]=600 [e2e]=900 [demo]=240 [valgrind]=300 [crash]=600)
+	[guards]=600 [e2e]=900 [system]=900 [demo]=240 [valgrind]=300 [crash]=600)
 
 suites=("$@")
-[ $# -gt 0 ] || suites=(check unit fault fuzz model cli guards e2e demo valgrind crash)
+[ $# -gt 0 ] || suites=(check unit fault fuzz model cli guards e2e system demo valgrind crash)
 [ "${suites[*]}" != quick ] || suites=(check unit)
 if [ $# -eq 0 ]; then # what this tree has
 	for part in fuzz:fuzz model:model/check.sh crash:sim/crash.sh; do
@@ -69,9 +69,9 @@ ctest_suite() { # label
 }
 
 # Its tests, and one more: that together they prove enough.
-guards_suite() {
-	local log=$build/guards.log code before=$failed
-	"$top/tests/guards/run.sh" | tee "$log"
+own_suite() { # guards or system
+	local log=$build/$1.log code before=$failed
+	"$top/tests/$1/run.sh" | tee "$log"
 	code=${PIPESTATUS[0]}
 	count_ctest "$log"
 	if [ "$code" = 0 ]; then
@@ -108,7 +108,7 @@ valgrind_suite() {
 "$top/deploy/bootstrap.sh" packages "${trees[@]}" || { printf '0 passed, 1 failed\n'; exit 1; }
 case ${suites[*]} in
 crash) exec "$top/tests/sim/crash.sh" ;;
-guards) exec "$top/tests/guards/run.sh" ;;
+guards | system) exec "$top/tests/${suites[0]}/run.sh" ;;
 esac
 for suite in "${suites[@]}"; do
 	printf '\n== %s\n' "$suite"
@@ -118,7 +118,7 @@ for suite in "${suites[@]}"; do
 	demo) script "$top/deploy/demo.sh" ;;
 	model) script "$top/tests/model/check.sh" ;;
 	valgrind) valgrind_suite ;;
-	guards) guards_suite ;;
+	guards | system) own_suite "$suite" ;;
 	crash) SAMPLE=1 script "$top/tests/sim/crash.sh" ;;
 	unit | fault | fuzz | cli | e2e) ctest_suite "$suite" ;;
 	*) printf 'run.sh: unknown suite %s\n' "$suite" >&2; exit 2 ;;

@@ -327,13 +327,12 @@ static int number_of(const struct detach *detach, const char *name)
 	return number;
 }
 
-static char *text_of(
-	const struct detach *detach, const char *interface, const char *name)
+static char *text_of(const struct detach *detach, const char *name)
 {
 	char *text = NULL;
 
-	(void)sd_bus_get_property_string(detach->bus, MANAGER, detach->path,
-		interface, name, NULL, &text);
+	(void)sd_bus_get_property_string(
+		detach->bus, MANAGER, detach->path, SERVICE, name, NULL, &text);
 	return text ? text : memory_strdup("");
 }
 
@@ -413,18 +412,12 @@ static int fail_as_it_did(const struct detach *detach)
 						    : err_exit_code(ERR_BUG);
 }
 
+/* It may be over by now: where nothing was to be done, status says so. */
 static int say_how_to_follow(const struct detach *detach, const char *operand)
 {
-	_cleanup_free_ char *state =
-		text_of(detach, MANAGER ".Unit", "ActiveState");
-	_cleanup_free_ char *status = text_of(detach, SERVICE, "StatusText");
+	_cleanup_free_ char *status = text_of(detach, "StatusText");
 
-	if (strcmp(state, "active") != 0 && strcmp(state, "activating") != 0) {
-		(void)printf("syncup: %s has ended already: %s\n", detach->unit,
-			status);
-		return 0;
-	}
-	(void)printf("syncup: the run goes on in %s: %s\n"
+	(void)printf("syncup: handed over to %s: %s\n"
 		     "To follow it: journalctl %s-fu %s   or: syncup status "
 		     "%s\n",
 		detach->unit, status, detach->user ? "--user " : "",

@@ -207,8 +207,10 @@ bool helpers_new_program(struct event_base *base,
 	struct helpers *helpers = calloc(1, sizeof(*helpers));
 
 	assert(program->most > 0 && program->most <= SLOTS_MAX);
-	if (!helpers)
-		return err_set(err, ERR_MEMORY, "out of memory");
+	if (!helpers) {
+		(void)err_set(err, ERR_MEMORY, "out of memory");
+		return false;
+	}
 	helpers->base = base;
 	helpers->program = *program;
 	STAILQ_INIT(&helpers->waiting);
@@ -219,7 +221,8 @@ bool helpers_new_program(struct event_base *base,
 		return true;
 	}
 	helpers_free(helpers);
-	return err_set(err, ERR_MEMORY, "out of memory");
+	(void)err_set(err, ERR_MEMORY, "out of memory");
+	return false;
 }
 
 bool helpers_new(struct event_base *base, const char *path,
@@ -228,7 +231,7 @@ bool helpers_new(struct event_base *base, const char *path,
 	struct helper_program program = {.name = "the helper",
 		.most = HELPERS_MAX,
 		.errors = STDERR_FILENO};
-	struct helpers *helpers;
+	struct helpers *helpers = NULL;
 	char found[PATH_MAX];
 
 	if (path)

@@ -343,8 +343,11 @@ char *scrub(const char *text)
 	return replace_marked(text, len, marks);
 }
 
-bool secret_shows(const char *text)
+/* It is whole: nothing was cut off in front of a name@host, which is an ssh
+ * destination and no password. */
+bool secret_shows(const char *whole)
 {
+	_cleanup_free_ char *text = memory_text(" %s", whole);
 	size_t len = strlen(text);
 	_cleanup_free_ char *marks = memory_must(calloc(len + 1, 1));
 

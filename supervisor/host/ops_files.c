@@ -89,7 +89,7 @@ static bool op_read_file(
 	bool tail = json_is_true(json_object_get(ask, "tail"));
 	_cleanup_free_ char *text = NULL;
 	_cleanup_fd_ int fd = -1;
-	struct stat st;
+	struct stat st = {0};
 	off_t from = 0;
 	size_t len = 0;
 
@@ -196,10 +196,11 @@ static bool op_space(const json_t *ask, json_t **ret_result, struct err *err)
 	if (statvfs(parent, &disk) != 0)
 		return err_sys(err, ERR_AGAIN, errno,
 			"asking for the room on the disk of %s", parent);
-	return made(json_pack("{s:I, s:I, s:I}", "free",
-			    (json_int_t)(disk.f_bavail * disk.f_frsize),
-			    "inodes", (json_int_t)disk.f_favail, "dev",
-			    (json_int_t)st.st_dev),
+	return made(
+		json_pack("{s:I, s:I, s:I}", "free",
+			(json_int_t)disk.f_bavail * (json_int_t)disk.f_frsize,
+			"inodes", (json_int_t)disk.f_favail, "dev",
+			(json_int_t)st.st_dev),
 		ret_result, err);
 }
 

@@ -43,7 +43,7 @@ static void ask_host(struct host_call *call, json_t *ask, helper_fn *done)
 	_cleanup_json_ json_t *owned = ask;
 	struct err err = {0};
 
-	if (!link_ask(call, ask, true, done, &err))
+	if (!link_ask(call, owned, true, done, &err))
 		call_fail(call, &err);
 }
 

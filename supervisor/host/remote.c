@@ -54,12 +54,12 @@ static bool ask_there(const struct process_spec *spec, json_t *ask,
 	_cleanup_json_ json_t *owned = ask;
 	struct remote *remote = malloc(sizeof(*remote));
 
-	if (!remote || !ask) {
+	if (!remote || !owned) {
 		free(remote);
 		return err_set(err, ERR_MEMORY, "out of memory");
 	}
 	*remote = *what;
-	if (host_ask(spec->host, ask, timeout_ms, done, remote, NULL, err))
+	if (host_ask(spec->host, owned, timeout_ms, done, remote, NULL, err))
 		return true;
 	free(remote);
 	return false;

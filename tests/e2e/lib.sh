@@ -11,6 +11,7 @@ BUILD=${BUILD:?the build tree}
 DATABASE=${DATABASE:-$(dirname "$BUILD")/database}
 DIST=${DIST:-$BUILD/tests/refsync/dist}
 SYNCUP=$BUILD/supervisor/syncup
+WORLDS=${WORLDS:-$BUILD/worlds}
 SECRET='c4n4ry%21pass' # a password that must never be seen outside config files
 SECRET_PLAIN='c4n4ry!pass'
 export SYNCUP_HELPER=
@@ -56,9 +57,9 @@ clean_up() {
 
 # The password stands in the config files only: not in journals, logs, outputs,
 # states, argument lists.  Saved metadata and databases are not searched.
-canary() {
+canary() { # SEARCHED: the places, if not $W
 	local found pid
-	found=$(grep -rlF -e "$SECRET" -e "$SECRET_PLAIN" "$W" --include='*' \
+	found=$(grep -rlF -e "$SECRET" -e "$SECRET_PLAIN" "${SEARCHED[@]:-$W}" --include='*' \
 		--exclude-dir=source --exclude-dir=destination --exclude='*.conf' 2>/dev/null || true)
 	[ -z "$found" ] || { printf 'FAIL: the password is in %s\n' "$found" >&2; return 1; }
 	for pid in $(pids_of_world); do
@@ -93,8 +94,8 @@ until_true() { # seconds, command...: polls it
 
 # world light|database: directories, clusters, nothing started yet
 world() {
-	mkdir -p "$BUILD/worlds"
-	W=$(mktemp -d "$BUILD/worlds/XXXXXX")
+	mkdir -p "$WORLDS"
+	W=$(mktemp -d "$WORLDS/XXXXXX")
 	trap clean_up EXIT
 	MODE=$1 NAMES=() PORTS=() FROM=1.12.0 TO=1.13.0
 	EFFECTS=$W/effects.ndjson
@@ -121,6 +122,8 @@ database() { # name [override.json]: a real database, its URI with a password in
 	# With PLAIN it takes any password, so that there is one to be looked for.
 	REPLY="mongodb://sync:$SECRET@127.0.0.1:$REPLY/?authMechanism=PLAIN"
 }
+
+conf_of() { printf '%s' "$W/$1.conf"; } # as its arguments say
 
 # instance NAME [ID]: its own config; "-" as ID: no id
 instance() {
@@ -224,7 +227,7 @@ running_version() { # what the very process executes
 }
 pid_of() {
 	local pid
-	for pid in $(pids_that -zxF -e "$W/$1.conf"); do
+	for pid in $(pids_that -zxF -e "$(conf_of "$1")"); do
 		case $(readlink "/proc/$pid/exe" 2>/dev/null) in
 		*/mongosync | *"/mongosync (deleted)" | */elsewhere) ;;
 		*) continue ;;

@@ -71,37 +71,6 @@ copied_world() {
 	cp "$W/fleet.yaml" "$W/good.yaml"
 }
 
-# Somebody inserts a document, changes one and deletes one, each in the source
-# first and then in its log, as a change stream would tell it.
-light_write() {
-	local docs=$W/source/shop/docs.ndjson log=$W/source/refsync_changelog/events.ndjson seq last
-	seq=$(wc -l <"$log")
-	last=$(jq -s 'map(._id) | max' "$docs")
-	jq -c --argjson n $((last + 1)) --argjson gone $((seq + 1)) --argjson new "$((seq + 2))" \
-		'select(._id != $gone) | if ._id == $new then .name += " changed" else . end' "$docs" >"$docs.new"
-	jq -nc --argjson n $((last + 1)) '{_id: $n, name: "written later"}' >>"$docs.new"
-	mv "$docs.new" "$docs"
-	{
-		cat "$log"
-		jq -nc --argjson s "$seq" --argjson n $((last + 1)) '
-			{_id: ($s + 1), ns: "shop.docs", op: "d", id: ($s + 1)},
-			{_id: ($s + 2), ns: "shop.docs", op: "u", id: ($s + 2),
-				doc: {_id: ($s + 2), name: "document \($s + 2) changed"}},
-			{_id: ($s + 3), ns: "shop.docs", op: "i", id: $n, doc: {_id: $n, name: "written later"}}'
-	} >"$log.new"
-	mv "$log.new" "$log"
-}
-
-light_is_equal() {
-	diff <(jq -cS . "$W/source/shop/docs.ndjson" 2>/dev/null) \
-		<(jq -cS . "$W/destination/shop/docs.ndjson" 2>/dev/null) >"$W/out.differs"
-}
-
-is_complete() { # every partition was copied to its end
-	jq -se 'length > 0 and all(.partitionPhase == "done")' \
-		"$W"/destination/*internal*/partitions.ndjson >/dev/null 2>&1
-}
-
 # faulty JSON: as what the new version is, on each process
 faulty() {
 	local name
@@ -120,25 +89,9 @@ another_version() {
 	edit_fleet "s#^artifact: .*#artifact: {file: \"$W/other.tgz\", sha256: $(sha256sum "$W/other.tgz" | cut -d' ' -f1)}#"
 }
 
-WHOLE_S=30 # a sync that is late is not lost
 sync_lost() { # why
 	tally "lost $*"
 	fail "the sync is lost: $*"
-}
-
-# The sync is the one that it was: nothing was copied a second time, source and
-# destination are equal, and what is written now arrives.
-expect_whole() {
-	if [ "$MODE" = database ]; then
-		expect_equal "$(running_version "${NAMES[0]}")"
-		return
-	fi
-	[ -s "$W/source/shop/docs.ndjson" ] || fail "there is nothing to compare"
-	[ "$(effects '.event == "partition" and .again == true')" = 0 ] || sync_lost "copied a second time"
-	until_true "$WHOLE_S" is_complete || sync_lost "the copy does not end"
-	until_true "$WHOLE_S" light_is_equal || sync_lost "source and destination differ"
-	light_write
-	until_true "$WHOLE_S" light_is_equal || sync_lost "what is written now does not arrive"
 }
 
 # came_back WHAT: after a run that ended in exit 9 every process is RUNNING on the

@@ -22,10 +22,10 @@ static enum event_kind kind_of(const char *text)
 static void test_event_ids_are_unique(void **state)
 {
 	(void)state;
-	for (int i = EVENT_NONE + 1; i <= EVENT_STORAGE; i++) {
+	for (unsigned i = EVENT_NONE + 1; i <= EVENT_STORAGE; i++) {
 		assert_int_equal(strlen(event_id(i)), 32);
 		assert_int_equal(strspn(event_id(i), "0123456789abcdef"), 32);
-		for (int j = EVENT_NONE + 1; j < i; j++)
+		for (unsigned j = EVENT_NONE + 1; j < i; j++)
 			assert_string_not_equal(event_id(i), event_id(j));
 	}
 }
