@@ -31,7 +31,7 @@ deaf_once() { # a start that was neither done nor answered is done once it is kn
 	faults '{"StartUnit": "deaf"}'
 	"$SYNCUP" run "$W/fleet.yaml" >"$W/out.syncup" 2>&1 </dev/null &
 	local pid=$! code=0
-	until_true 60 eval '[ "$(calls StartUnit)" -ge 1 ]' || fail "no start"
+	until_true 60 eval '[ -s "$W/units/calls.ndjson" ] && [ "$(calls StartUnit)" -ge 1 ]' || fail "no start"
 	faults '{}'
 	wait $pid || code=$?
 	CODE=$code
