@@ -61,8 +61,10 @@ static void say_start(
 static void say_instance(
 	const struct survey *survey, const struct seen_instance *seen)
 {
-	const char *name = seen->instance->name;
+	char name[SEEN_SHOWN], on[SEEN_SHOWN];
 
+	(void)snprintf(name, sizeof(name), "%s%.200s", seen->instance->name,
+		seen_on(survey, seen->host, on));
 	if (seen->process.view == PROCESS_UNKNOWN) {
 		(void)printf("%s: it cannot be told whether it runs: %s\n",
 			name, seen->process.why);

@@ -69,6 +69,7 @@ struct step_run {
 	bool (*then)(struct step_run *run, struct err *err);
 	bool (*with_config)(struct step_run *run, struct err *err);
 	const struct target *config_of;
+	bool (*with_words)(struct step_run *run, struct err *err);
 	sync_progress_fn *progressed;
 	sync_reply_fn *replied;
 	const struct target *about; /* whose API is looked for */

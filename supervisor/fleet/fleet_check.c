@@ -42,6 +42,18 @@ static bool is_plain_text(const char *value, size_t len)
 	return true;
 }
 
+/* user@host, as ssh is given it: what begins with it is no connection string
+ * that was cut. */
+static bool is_login(const char *value)
+{
+	size_t user = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+	const char *host = value + user + 1;
+
+	return user && value[user] == '@' && host[0] &&
+	       !host[strspn(host, "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
+}
+
 static bool check_scalar(
 	void *arg, size_t line, const char *value, size_t len, struct err *err)
 {
@@ -50,7 +62,8 @@ static bool check_scalar(
 	if (!is_plain_text(value, len))
 		return yaml_refuse_at(check->yaml->file, line, err,
 			"a text with a control character or an odd separator");
-	if (check->has_secrets_checked && secret_shows(value))
+	if (check->has_secrets_checked && secret_shows(value) &&
+		!is_login(value))
 		return yaml_refuse_at(check->yaml->file, line, err,
 			"this looks like a password or token: plans and "
 			"argument lists show what stands here, so keep it in "

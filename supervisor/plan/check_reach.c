@@ -32,6 +32,8 @@ void check_reach(struct survey *survey)
 			continue;
 		}
 		finding_say(finding, "%.*s", SENTENCE_MAX, host->trouble.msg);
+		if (host->trouble.code == ERR_CONFIG)
+			continue; /* which says what to do */
 		finding_fix(finding,
 			"let this line work, without a question: ssh -o "
 			"BatchMode=yes %.180s true",

@@ -34,7 +34,23 @@ void survey_ask_host(
 		done(ask, NULL, &err);
 }
 
-/* Its clock is read somewhere between our question and its answer. */
+/* Its clock is read somewhere between our question and its answer, so what is
+ * less than half of that time apart is none. */
+static void clock_told(void *arg, const json_t *result, const struct err *err)
+{
+	struct ask *ask = arg;
+	int64_t half = (sys_wall_ms() - ask->asked_ms) / 2;
+	int64_t apart = json_integer_value(json_object_get(result, "wall_ms")) -
+			(ask->asked_ms + half);
+
+	if (err)
+		ask->host->trouble = *err;
+	else if (apart > half || apart < -half)
+		ask->host->clock_ms = apart;
+	survey_answered(ask);
+}
+
+/* The first answer came over a connection that was yet to be made. */
 static void host_answered(
 	void *arg, const json_t *result, const struct err *err)
 {
@@ -42,17 +58,15 @@ static void host_answered(
 	struct seen_host *host = ask->host;
 	const char *machine =
 		json_string_value(json_object_get(result, "machine"));
-	int64_t now = sys_wall_ms();
 
-	if (err)
+	if (err) {
 		host->trouble = *err;
-	else if (host->name)
-		host->clock_ms =
-			json_integer_value(json_object_get(result, "wall_ms")) -
-			(ask->asked_ms + (now - ask->asked_ms) / 2);
+		survey_answered(ask);
+		return;
+	}
 	(void)snprintf(host->machine, sizeof(host->machine), "%s",
 		machine ? machine : "");
-	survey_answered(ask);
+	survey_ask_host(ask, json_object(), REACH_MS, clock_told);
 }
 
 static bool reach_hosts(struct looking *looking, struct err *err)

@@ -86,7 +86,7 @@ static void draw_line(struct live *live, const struct report_process *process,
 			process->note,
 			(long long)(now - process->note_at) / 1000);
 	(void)snprintf(line, sizeof(line), "%-16.40s %-8s %-12.20s %-10s%s%s",
-		process->name, process->after, process->state, process->doing,
+		process->called, process->after, process->state, process->doing,
 		down, wait);
 	(void)fprintf(live->out, "\r\033[K%.*s\n", (int)columns - 1, line);
 }

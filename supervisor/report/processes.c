@@ -158,6 +158,11 @@ unsigned report_processes(const struct run_state *state, int64_t now,
 		count++;
 		process->name = name;
 		process->lane = lane->name;
+		process->host =
+			json_string_value(json_object_get(target, "host"));
+		(void)snprintf(process->called, sizeof(process->called),
+			"%s%s%.90s", name, process->host ? " on " : "",
+			process->host ? process->host : "");
 		process->before = text_of(target, "from");
 		process->after = version_now(lane, name, process->before);
 		process->state =
@@ -170,4 +175,17 @@ unsigned report_processes(const struct run_state *state, int64_t now,
 	}
 	*ret_list = list;
 	return count;
+}
+
+const char *report_process_host(
+	const struct run_state *state, const char *target)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (json_object_get(state->plan, "targets"), i, item)
+		if (strcmp(text_of(item, "type"), "process") == 0 &&
+			strcmp(text_of(item, "name"), target) == 0)
+			return json_string_value(json_object_get(item, "host"));
+	return NULL;
 }

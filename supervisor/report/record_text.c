@@ -21,14 +21,17 @@ static bool is(const json_t *json, const char *kind)
 }
 
 /* "pausing shard0" */
-static void say_doing(FILE *out, const json_t *json)
+static void say_doing(
+	FILE *out, const struct run_state *state, const json_t *json)
 {
+	const char *host = report_process_host(state, text_of(json, "target"));
 	const struct step_kind *kind = step_kind_find(text_of(json, "step"));
 	const char *doing = kind ? kind->doing : "%s";
 	const char *mark = strstr(doing, "%s");
 
-	(void)fprintf(out, "%.*s%s%s", (int)(mark - doing), doing,
-		text_of(json, "target"), mark + 2);
+	(void)fprintf(out, "%.*s%s%s%s%s", (int)(mark - doing), doing,
+		text_of(json, "target"), host ? " on " : "", host ? host : "",
+		mark + 2);
 }
 
 /* What became of a step: comes after what it is doing. */
@@ -108,7 +111,7 @@ char *report_record_text(const struct run_state *state, const json_t *json)
 		return NULL;
 	out = memory_must(open_memstream(&text, &size));
 	if (text_of(json, "step")[0] && !is(json, "halt"))
-		say_doing(out, json);
+		say_doing(out, state, json);
 	if (!say_step(out, json) && !say_lane(out, json))
 		say_run(out, state, json);
 	if (fclose(out) != 0 || !text)

@@ -12,6 +12,8 @@
 
 struct report_process { /* one process, as the journal tells it */
 	const char *name, *lane;
+	const char *host; /* NULL: this machine */
+	char called[170]; /* "<name>", or "<name> on <host>" */
 	const char *before, *after; /* versions; after: what runs now */
 	const char *state; /* last seen, or "stopped", "?" */
 	int64_t paused_ms, stopped_ms; /* -1: not at all */
@@ -25,6 +27,10 @@ struct report_process { /* one process, as the journal tells it */
  * clock ms: what still stands is counted up to it. */
 unsigned report_processes(const struct run_state *state, int64_t now,
 	struct report_process **ret_list);
+
+/* Where a process is, by its target's name; NULL: here, or it is none. */
+const char *report_process_host(
+	const struct run_state *state, const char *target);
 
 /* Per process: versions, how long paused and stopped, state now. */
 void report_table(const struct run_state *state, int64_t now, FILE *out);

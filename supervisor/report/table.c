@@ -43,7 +43,7 @@ void report_table(const struct run_state *state, int64_t now, FILE *out)
 		"BEFORE", "NOW", "PAUSED", "STOPPED", "STATE");
 	for (unsigned i = 0; i < count; i++)
 		(void)fprintf(out, "%-20s %-10s %-10s %-15s %-15s %s%s%s\n",
-			list[i].name, list[i].before, list[i].after,
+			list[i].called, list[i].before, list[i].after,
 			duration(paused, sizeof(paused), list[i].paused_ms,
 				list[i].still_paused),
 			duration(stopped, sizeof(stopped), list[i].stopped_ms,
@@ -190,7 +190,7 @@ void report_present(const struct run_state *state, FILE *out)
 
 		if (!list[i].still_stopped && !paused)
 			continue;
-		(void)fprintf(out, "%s%s is %s", comma, list[i].name,
+		(void)fprintf(out, "%s%s is %s", comma, list[i].called,
 			list[i].still_stopped ? "stopped" : "paused");
 		comma = "; ";
 	}
@@ -253,7 +253,7 @@ json_t *report_processes_json(const struct run_state *state, int64_t now)
 	for (unsigned i = 0; i < count; i++)
 		(void)json_array_append_new(processes,
 			json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:b, "
-				  "s:b, s:s, s:s}",
+				  "s:b, s:s, s:s, s:s*}",
 				"name", list[i].name, "lane", list[i].lane,
 				"before", list[i].before, "now", list[i].after,
 				"state", list[i].state, "paused_ms",
@@ -261,7 +261,8 @@ json_t *report_processes_json(const struct run_state *state, int64_t now)
 				(json_int_t)list[i].stopped_ms, "paused",
 				(int)list[i].still_paused, "stopped",
 				(int)list[i].still_stopped, "step",
-				list[i].doing, "waiting_for", list[i].note));
+				list[i].doing, "waiting_for", list[i].note,
+				"host", list[i].host));
 	free(list);
 	return processes;
 }
@@ -305,9 +306,15 @@ void report_plan(const struct run_state *state, FILE *out)
 				json_object_get(stage->json, "version"));
 
 			(void)fprintf(out, "  %2u %-10s", j + 1, stage->kind);
-			for (unsigned k = 0; k < stage->step_count; k++)
-				(void)fprintf(
-					out, " %s", stage->step[k].target);
+			for (unsigned k = 0; k < stage->step_count; k++) {
+				const char *name = stage->step[k].target;
+				const char *host =
+					report_process_host(state, name);
+
+				(void)fprintf(out, " %s%s%s%s", name,
+					host ? "[" : "", host ? host : "",
+					host ? "]" : "");
+			}
 			if (version)
 				(void)fprintf(out, "  (%s)", version);
 			if (strcmp(stage->kind, "start") == 0)

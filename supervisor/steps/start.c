@@ -187,10 +187,13 @@ static bool look_at_file(
 	json_t *path = json_sprintf("%s/versions/%s/bin/mongosync",
 		ask_root(run), step_param(run, "version"));
 
-	json_decref(run->memory);
-	run->memory = json_pack("{s:b, s:I, s:I}", "ours",
-		(int)is_our_start(run, seen), "dev", (json_int_t)seen->exe_dev,
-		"ino", (json_int_t)seen->exe_ino);
+	if (!run->memory)
+		run->memory = json_object();
+	(void)json_object_update_new(
+		run->memory, json_pack("{s:b, s:I, s:I}", "ours",
+				     (int)is_our_start(run, seen), "dev",
+				     (json_int_t)seen->exe_dev, "ino",
+				     (json_int_t)seen->exe_ino));
 	return ask_host(run, run->target, "stat",
 		json_pack("{s:o, s:b}", "path", path, "follow", 1), ASK_MS,
 		file_told, err);
@@ -217,12 +220,22 @@ static bool ended_since(
 	return seen->has_ended && seen->ended_ms < step_intent_age_ms(run);
 }
 
+static bool ended_at_once(struct step_run *run, struct err *err)
+{
+	_cleanup_json_ json_t *words = step_last_words(run);
+	const char *reason = words_reason(words);
+
+	(void)err;
+	step_saw(run, VIEW_FAILED, "it ended at once%s%s",
+		reason[0] ? ": " : "", reason);
+	return true;
+}
+
 static void up_gone(struct step_run *run, const struct process_seen *seen)
 {
 	bool spawned = is_spawned(run);
 	bool settled = step_intent_age_ms(run) >= run->stage->quiet_s * 1000;
-	_cleanup_json_ json_t *words = NULL;
-	const char *reason;
+	struct err err = {0};
 
 	if (has_died(run, seen)) {
 		step_saw(run, VIEW_FAILED, "it ended by itself");
@@ -231,10 +244,8 @@ static void up_gone(struct step_run *run, const struct process_seen *seen)
 	} else if (spawned && seen->attempt != run->past->intent_seq) {
 		step_saw(run, VIEW_AGAIN, "it was not started");
 	} else if (spawned || settled || ended_since(run, seen)) {
-		words = step_last_words(run);
-		reason = words_reason(words);
-		step_saw(run, VIEW_FAILED, "it ended at once%s%s",
-			reason[0] ? ": " : "", reason);
+		if (!after_words(run, ended_at_once, &err))
+			step_cannot_look(run, &err);
 	} else {
 		step_saw(run, VIEW_NOT_YET, "it does not run yet");
 	}

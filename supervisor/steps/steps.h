@@ -35,6 +35,9 @@ bool if_claimed(struct step_run *run, step_fn *then, struct err *err);
  * answers the look otherwise. */
 bool after_config(struct step_run *run, const struct target *target,
 	step_fn *then, struct err *err);
+/* words_elsewhere.c: goes on with `then` when step_last_words() knows what a
+ * process on another host said. */
+bool after_words(struct step_run *run, step_fn *then, struct err *err);
 /* api.c: asks /progress; done gets the answer with the step as its arg. */
 bool ask_progress(
 	struct step_run *run, sync_progress_fn *done, struct err *err);

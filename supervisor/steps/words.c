@@ -161,7 +161,7 @@ static json_t *words_of_file(const char *path, int64_t since_ms)
 }
 
 /* mongosync writes this file into the directory of its logPath. */
-static char *log_of(const struct target *target)
+char *words_log_path(const struct target *target)
 {
 	const char *folder = target->config.log_path;
 	const char *below = target->process.directory;
@@ -211,25 +211,43 @@ static json_t *words_printed(const struct step_run *run, int64_t since)
 
 	if (said)
 		return words_of(said, strlen(said), true);
-	return run->target->process.output
+	return run->target->process.output && host_is_local(run->target->host)
 		       ? words_of_file(run->target->process.output, since)
 		       : NULL;
+}
+
+/* As it was when its failure was seen. */
+static json_t *words_elsewhere(const struct step_run *run)
+{
+	json_t *log = json_object_get(run->memory, "log");
+	json_t *lines = log ? json_deep_copy(log) : json_array();
+	_cleanup_json_ json_t *said = words_printed(run, 0);
+
+	words_join(
+		lines, said ? said : json_object_get(run->memory, "printed"));
+	return lines;
+}
+
+static json_t *words_here(const struct step_run *run)
+{
+	int64_t since = run->past ? run->past->intent_at : 0;
+	_cleanup_free_ char *log = words_log_path(run->target);
+	json_t *lines = log ? words_of_file(log, since) : json_array();
+	_cleanup_json_ json_t *printed = words_printed(run, since);
+
+	words_join(lines, printed);
+	return lines;
 }
 
 json_t *step_last_words(const struct step_run *run)
 {
 	const struct target *target = run->target;
-	int64_t since = run->past ? run->past->intent_at : 0;
-	_cleanup_json_ json_t *printed = NULL;
-	_cleanup_free_ char *log = NULL;
 	json_t *lines;
 
 	if (target->type != TARGET_PROCESS)
 		return NULL;
-	log = log_of(target);
-	lines = log ? words_of_file(log, since) : json_array();
-	printed = words_printed(run, since);
-	words_join(lines, printed);
+	lines = host_is_local(target->host) ? words_here(run)
+					    : words_elsewhere(run);
 	if (json_array_size(lines) == 0) {
 		json_decref(lines);
 		return NULL;

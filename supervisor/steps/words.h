@@ -32,4 +32,8 @@ void step_said(struct step_run *run, const char *said);
 /* The one that tells why it ended: the fatal one, else the last; or "". */
 const char *words_reason(const json_t *words);
 
+/* Where it writes its log, on its host; NULL: nowhere.  The caller frees. */
+struct target;
+char *words_log_path(const struct target *target);
+
 #endif

@@ -25,6 +25,7 @@ turned_back() {
 	TO=1.18.0 two_hosts
 	syncup run "$W/fleet.yaml"
 	expect_code 9 "a version that refuses"
+	said 'start shard[0-3]: it ended at once: (fatal: )?Persisted metadata version: 10 is lower'
 	expect_back
 	expect_no_claims_on db1 db2
 	for host in db1 db2; do
