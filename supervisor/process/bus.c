@@ -18,6 +18,7 @@
 #include "supervisor/fleet/secret.h"
 #include "supervisor/host/host.h"
 #include "supervisor/memory.h"
+#include "supervisor/process/bus_open.h"
 #include "sync_client/sync_text.h"
 
 enum {
@@ -300,36 +301,9 @@ static int listen_to(struct bus *bus)
 
 /* ---- connecting ---- */
 
-/* A timer or cron starts us without the variables of a session. */
-static int open_user(sd_bus **ret_sd)
-{
-	char address[64];
-	sd_bus *sd = NULL;
-	int r;
-
-	if (getenv("DBUS_SESSION_BUS_ADDRESS") || getenv("XDG_RUNTIME_DIR"))
-		return sd_bus_open_user(ret_sd);
-	(void)snprintf(address, sizeof(address), "unix:path=/run/user/%u/bus",
-		(unsigned)getuid());
-	r = sd_bus_new(&sd);
-	if (r >= 0)
-		r = sd_bus_set_address(sd, address);
-	if (r >= 0)
-		r = sd_bus_set_bus_client(sd, 1);
-	if (r >= 0)
-		r = sd_bus_start(sd);
-	if (r < 0) {
-		sd_bus_unref(sd);
-		return r;
-	}
-	*ret_sd = sd;
-	return r;
-}
-
 static bool connect_here(struct bus *bus, struct err *err)
 {
-	int r = bus->is_user_manager ? open_user(&bus->sd)
-				     : sd_bus_open_system(&bus->sd);
+	int r = bus_open_here(bus->is_user_manager, &bus->sd);
 
 	if (r < 0)
 		return err_sys(err, ERR_AGAIN, -r,
@@ -346,25 +320,13 @@ static bool connect_here(struct bus *bus, struct err *err)
 /* On another host: through fd, a socket, which is taken. */
 static bool connect_there(struct bus *bus, int fd, struct err *err)
 {
-	sd_bus *sd = NULL;
-	int r = sd_bus_new(&sd);
+	int r = bus_open_fd(fd, &bus->sd);
 
-	if (r >= 0)
-		r = sd_bus_set_fd(sd, fd, fd);
-	if (r < 0)
-		(void)close(fd);
-	if (r >= 0)
-		r = sd_bus_set_bus_client(sd, 1);
-	if (r >= 0)
-		r = sd_bus_set_trusted(sd, 1);
-	if (r >= 0)
-		r = sd_bus_start(sd);
-	bus->sd = sd;
 	if (r >= 0)
 		r = listen_to(bus);
 	if (r >= 0)
 		return true;
-	sd_bus_close_unref(sd);
+	sd_bus_close_unref(bus->sd);
 	bus->sd = NULL;
 	return err_sys(err, ERR_AGAIN, -r, "reaching systemd of host %s",
 		host_name(bus->host));
