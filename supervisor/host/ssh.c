@@ -28,6 +28,7 @@
 /* Behind it come "/h12-65535", and what ssh appends while it makes one. */
 #define BASE_MAX 48u
 #define LOCK_NAME "lock"
+#define LOOK_MS 100
 #define MAKING_S 60 /* a directory without a lock is not older than that */
 
 /* ---- words ---- */
@@ -241,18 +242,35 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static bool watch(struct hosts *hosts, struct err *err)
+static void on_look(evutil_socket_t fd, short what, void *arg)
 {
+	struct hosts *hosts = arg;
+	struct host *host;
+
+	(void)fd, (void)what;
+	LIST_FOREACH(host, &hosts->list, next)
+	if (host->control[0] && access(host->control, F_OK) == 0)
+		link_socket_seen(host);
+}
+
+/* A user may have few inotify instances (fs.inotify.max_user_instances): who
+ * gets none looks again and again. */
+static void watch(struct hosts *hosts)
+{
+	const struct timeval again = {.tv_usec = LOOK_MS * 1000};
+
 	hosts->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (hosts->watch < 0 ||
+	if (hosts->watch >= 0 &&
 		inotify_add_watch(hosts->watch, hosts->directory,
 			IN_CREATE | IN_MOVED_TO) < 0)
-		return err_sys(
-			err, ERR_AGAIN, errno, "watching %s", hosts->directory);
-	hosts->watching = memory_must(event_new(hosts->base, hosts->watch,
-		EV_READ | EV_PERSIST, on_socket, hosts));
-	(void)event_add(hosts->watching, NULL);
-	return true;
+		(void)close(take_fd(&hosts->watch));
+	hosts->watching = memory_must(
+		hosts->watch >= 0
+			? event_new(hosts->base, hosts->watch,
+				  EV_READ | EV_PERSIST, on_socket, hosts)
+			: event_new(
+				  hosts->base, -1, EV_PERSIST, on_look, hosts));
+	(void)event_add(hosts->watching, hosts->watch >= 0 ? NULL : &again);
 }
 
 bool ssh_directory(struct hosts *hosts, struct err *err)
@@ -271,12 +289,14 @@ bool ssh_directory(struct hosts *hosts, struct err *err)
 	(void)snprintf(hosts->directory, sizeof(hosts->directory), "%s", path);
 	(void)snprintf(lock, sizeof(lock), "%s/" LOCK_NAME, path);
 	hosts->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (hosts->lock >= 0 && flock(hosts->lock, LOCK_EX | LOCK_NB) == 0 &&
-		watch(hosts, err))
+	if (hosts->lock >= 0 && flock(hosts->lock, LOCK_EX | LOCK_NB) == 0) {
+		watch(hosts);
 		return true;
+	}
+	(void)err_sys(err, ERR_AGAIN, errno,
+		"making a directory for sockets in %s", base);
 	ssh_directory_remove(hosts);
-	return err_set(
-		err, ERR_AGAIN, "making a directory for sockets in %s", base);
+	return false;
 }
 
 void ssh_directory_remove(struct hosts *hosts)
