@@ -160,7 +160,8 @@ static void test_check_way_back_that_does_not_run(void **state)
 	struct survey *survey = *state;
 
 	survey->lane[0].link[0].kept_version[0] = '\0';
-	(void)err_set(&survey->lane[0].link[0].kept_err, ERR_CONFIG, "exit code 1");
+	(void)err_set(
+		&survey->lane[0].link[0].kept_err, ERR_CONFIG, "exit code 1");
 	assert_refuses(
 		survey, "way-back", "shop", "but: exit code 1", ERR_CONFIG);
 }
