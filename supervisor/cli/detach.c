@@ -43,9 +43,9 @@ struct detach {
  * stays here, and nothing secret goes. */
 static const char *const passed_on[] = {"PATH", "HOME", "USER", "LOGNAME",
 	"LANG", "LC_ALL", "LC_TIME", "TZ", "TMPDIR", "SYNCUP_HELPER",
-	"SSL_CERT_FILE", "SSL_CERT_DIR", "GNUPGHOME", "SSH_AUTH_SOCK",
-	"no_proxy", "NO_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy",
-	"ALL_PROXY", "http_proxy"};
+	"SYNCUP_HOST", "SSL_CERT_FILE", "SSL_CERT_DIR", "GNUPGHOME",
+	"SSH_AUTH_SOCK", "no_proxy", "NO_PROXY", "https_proxy", "HTTPS_PROXY",
+	"all_proxy", "ALL_PROXY", "http_proxy"};
 
 static bool bus_failed(
 	struct err *err, int code, const sd_bus_error *error, const char *doing)

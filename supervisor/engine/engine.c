@@ -331,6 +331,8 @@ void engine_free(struct engine *engine)
 	helpers_free(engine->env.clock_helpers);
 	helpers_free(engine->env.helpers);
 	http_free(engine->env.http);
+	if (engine->base)
+		systemd_close(engine->base);
 	hosts_free(engine->env.hosts);
 	if (engine->flush)
 		event_free(engine->flush);
@@ -343,10 +345,8 @@ void engine_free(struct engine *engine)
 	book_free(engine->book);
 	targets_done(&engine->targets);
 	fleet_free(engine->fleet);
-	if (engine->base) {
-		systemd_close(engine->base);
+	if (engine->base)
 		event_base_free(engine->base);
-	}
 	free(engine);
 }
 

@@ -129,7 +129,7 @@ const struct fleet_key fleet_keys[] = {
 		"It is a unit of systemd, such as mongosync@shard0.service, "
 		"which is stopped and started as it is."},
 	{"instances[].manager",
-		"Whose unit: system (the default), or user for that of the user "
+		"Whose unit: system, the default, or user for that of the user "
 		"who runs syncup."},
 	{"instances[].spawn",
 		"It is started by syncup, detached. Default, if nothing else is "

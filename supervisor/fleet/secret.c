@@ -343,6 +343,19 @@ char *scrub(const char *text)
 	return replace_marked(text, len, marks);
 }
 
+/* user@host, as ssh is told where to go.  In a log it may be the end of a
+ * connection string; a text of its own has no beginning that was cut off. */
+static bool is_destination(const char *text)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		"._-";
+	size_t at = strspn(text, letters);
+
+	return at && text[at] == '@' && text[at + 1] &&
+	       !text[at + 1 + strspn(text + at + 1, letters)];
+}
+
 bool secret_shows(const char *text)
 {
 	size_t len = strlen(text);
@@ -350,7 +363,7 @@ bool secret_shows(const char *text)
 
 	secret_pattern_mark_uris(text, len, marks);
 	secret_pattern_mark_keys(text, len, marks);
-	return memchr(marks, 1, len) != NULL;
+	return !is_destination(text) && memchr(marks, 1, len) != NULL;
 }
 
 void scrub_in_place(char *text, size_t size)

@@ -15,7 +15,8 @@
  *   port_taken {process, who}          {pid}, 0: not taken
  *   compare {process, pid}             {differs}
  *   version_of {path} or {pid}         {version}, by --version
- *   unit_look                          see process/unit_look.h
+ *   unit_look {...}                    a process_seen, see unit_look.h
+ *   unit_words {invocation}            {said}, see unit_words.h
  * ops_files.c
  *   read_file {path, max, tail}        {text, size, mtime_ms, ctime_ms,
  *                                      now_ms}; tail true: its last max bytes

@@ -262,6 +262,10 @@ bool op_link_look(const json_t *ask, json_t **ret_result, struct err *err)
 		(void)json_object_set_new(result, "err", op_err_json(&why));
 		return true;
 	}
+	/* Another user's executable cannot be read: the link is the last proof.
+	 */
+	if (!from[0] && seen.kind == LINK_VERSION)
+		from = seen.version;
 	(void)json_object_set_new(
 		result, "kind", json_string(op_link_kind(seen.kind)));
 	(void)json_object_set_new(result, "version", json_string(seen.version));

@@ -18,6 +18,7 @@
 #include "supervisor/process/compare.h"
 #include "supervisor/process/process_json.h"
 #include "supervisor/process/unit_look.h"
+#include "supervisor/process/unit_words.h"
 
 #define DIFFERS_MAX 2000
 
@@ -263,6 +264,50 @@ static bool op_version_of(
 	       made(json_pack("{s:s}", "version", version), ret_result, err);
 }
 
+static bool op_unit_look(
+	const json_t *ask, json_t **ret_result, struct err *err)
+{
+	struct process_seen seen;
+
+	return unit_look(ask, &seen, err) &&
+	       made(process_seen_json(&seen), ret_result, err);
+}
+
+struct words {
+	struct event_base *base;
+	char *said; /* once they are there */
+};
+
+static void on_words(void *arg, const char *said)
+{
+	struct words *words = arg;
+
+	words->said = strdup(said);
+	(void)event_base_loopbreak(words->base);
+}
+
+static bool op_unit_words(
+	const json_t *ask, json_t **ret_result, struct err *err)
+{
+	const char *invocation =
+		json_string_value(json_object_get(ask, "invocation"));
+	struct words words = {.base = event_base_new()};
+	struct unit_words *asked;
+	bool ok = invocation && words.base &&
+		  unit_words_ask(
+			  words.base, invocation, on_words, &words, &asked);
+
+	if (ok)
+		(void)event_base_dispatch(words.base);
+	ok = words.said ? made(json_pack("{s:s}", "said", words.said),
+				  ret_result, err)
+			: err_set(err, ERR_AGAIN, "no journal can be read");
+	if (words.base)
+		event_base_free(words.base);
+	free(words.said);
+	return ok;
+}
+
 const struct host_op host_ops_process[] = {
 	{"observe", op_observe, HOST_SLOW},
 	{"stop", op_stop, HOST_SLOW},
@@ -270,7 +315,8 @@ const struct host_op host_ops_process[] = {
 	{"see", op_see, HOST_QUICK},
 	{"port_taken", op_port_taken, HOST_QUICK},
 	{"compare", op_compare, HOST_QUICK},
-	{"unit_look", unit_look, HOST_QUICK},
 	{"version_of", op_version_of, HOST_SLOW},
+	{"unit_look", op_unit_look, HOST_QUICK},
+	{"unit_words", op_unit_words, HOST_SLOW},
 	{0},
 };

@@ -114,9 +114,8 @@ static const struct process_ops elsewhere[] = {
 const struct process_ops *process_ops_find(
 	const char *backend, const struct host *host)
 {
-	/* It finds its own way to a manager, wherever that is. */
-	if (strcmp(process_systemd.name, backend) == 0)
-		return &process_systemd;
+	if (strcmp(backend, process_systemd.name) == 0)
+		return &process_systemd; /* a bus reaches any host */
 	if (!host || host_is_local(host))
 		return process_ops_here(backend);
 	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)

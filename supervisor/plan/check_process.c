@@ -122,6 +122,25 @@ void check_api(struct survey *survey, struct seen_instance *seen)
 			progress->info[0] ? ", " : "", progress->info);
 }
 
+/* A process that stays in our service's control group. */
+static void check_outlives(struct survey *survey, struct seen_instance *seen)
+{
+	struct finding *finding;
+
+	if (!survey->confined_by[0] || !seen->instance->spawn ||
+		seen->instance->host)
+		return;
+	finding = survey_add(
+		survey, FINDING_WARNING, "start", seen->instance->name);
+	finding_say(finding,
+		"it will be started within %s: it ends with that unless "
+		"that has KillMode=process, and may do no more than it",
+		survey->confined_by);
+	finding_fix(finding,
+		"loginctl enable-linger for the user that runs syncup, so that "
+		"it gets a unit of its own; or make it a unit, and say unit:");
+}
+
 void check_start(struct survey *survey, struct seen_instance *seen)
 {
 	const char *link = seen_link_of(survey, seen)->path;
@@ -151,6 +170,7 @@ void check_start(struct survey *survey, struct seen_instance *seen)
 			"set link: to the path it is started by, or "
 			"leave argv: out");
 	}
+	check_outlives(survey, seen);
 	if (seen->differs[0]) {
 		finding = survey_add(survey, FINDING_WARNING, "start", name);
 		finding_say(finding,

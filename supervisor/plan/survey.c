@@ -16,6 +16,7 @@
 #include "supervisor/plan/source.h"
 #include "supervisor/plan/survey_looking.h"
 #include "supervisor/plan/versions.h"
+#include "supervisor/process/scope.h"
 #include "supervisor/process/systemd.h"
 
 enum {
@@ -170,6 +171,8 @@ static bool begin(struct looking *looking, struct err *err)
 
 static void end(struct looking *looking)
 {
+	if (looking->base)
+		systemd_close(looking->base);
 	helpers_free(looking->helpers);
 	http_free(looking->http);
 	hosts_free(looking->hosts);
@@ -189,12 +192,17 @@ bool survey_take(const struct fleet *fleet,
 		.now_ms = sys_wall_ms(),
 	};
 	struct looking looking = {.survey = &survey};
+	char service[sizeof(survey.confined_by)];
 	struct earlier earlier;
+	bool confined = scope_here(service, sizeof(service)) == SCOPE_REFUSED;
 	bool ok = begin(&looking, err) && survey_load(&looking, err) &&
 		  look_at_all(&looking, err) && survey_group(&survey, err) &&
 		  survey_look_at_files(&looking, err);
 
 	end(&looking);
+	if (confined)
+		(void)snprintf(survey.confined_by, sizeof(survey.confined_by),
+			"%s", service);
 	if (ok) {
 		room_look(&survey);
 		earlier_read(fleet, &earlier);

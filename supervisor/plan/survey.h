@@ -150,6 +150,8 @@ struct survey {
 	const struct fleet *fleet;
 	struct survey_options options;
 	int64_t now_ms; /* wall clock, when it was taken */
+	char confined_by[200]; /* the service that what we start here stays
+				  in, or "" */
 	struct expected expected; /* how long it will take */
 	int64_t finish_by_ms; /* by check_time(); 0: whenever */
 	struct seen_host *host; /* in the order of the fleet file */

@@ -16,12 +16,15 @@
 
 #include "state/cleanup.h"
 #include "supervisor/fleet/secret.h"
+#include "supervisor/host/host.h"
 #include "supervisor/memory.h"
+#include "supervisor/process/bus_open.h"
 #include "sync_client/sync_text.h"
 
 enum {
 	ENDED_JOBS = 64, /* remembered */
 	PATH_BYTES = 96, /* of a job's path */
+	CONNECT_MS = 60000, /* to another host, which may have to be reached */
 };
 
 struct call { /* under way */
@@ -47,6 +50,12 @@ struct watched { /* a unit */
 	unsigned changes;
 };
 
+struct ready { /* whom to call when it is connected */
+	struct ready *next;
+	bus_ready_fn *done;
+	void *arg;
+};
+
 struct ended { /* a job */
 	char path[PATH_BYTES], result[BUS_WORD];
 };
@@ -54,8 +63,12 @@ struct ended { /* a job */
 struct bus {
 	struct bus *next;
 	struct event_base *base;
+	struct host *host; /* NULL: this one */
 	bool is_user_manager;
 	sd_bus *sd; /* NULL: not connected */
+	bool connecting; /* to another host */
+	struct host_call *pipe;
+	struct ready *readies;
 	struct event *event;
 	bool processing;
 	struct call *calls;
@@ -67,17 +80,21 @@ struct bus {
 
 static struct bus *all; /* of every loop */
 
-struct bus *bus_find(struct event_base *base, bool is_user_manager)
+struct bus *bus_find(
+	struct event_base *base, struct host *host, bool is_user_manager)
 {
 	struct bus *bus = all;
 
-	while (bus &&
-		(bus->base != base || bus->is_user_manager != is_user_manager))
+	if (host && host_is_local(host))
+		host = NULL;
+	while (bus && (bus->base != base || bus->host != host ||
+			      bus->is_user_manager != is_user_manager))
 		bus = bus->next;
 	if (bus)
 		return bus;
 	bus = memory_calloc(1, sizeof(*bus));
 	bus->base = base;
+	bus->host = host;
 	bus->is_user_manager = is_user_manager;
 	bus->next = all;
 	all = bus;
@@ -284,36 +301,9 @@ static int listen_to(struct bus *bus)
 
 /* ---- connecting ---- */
 
-/* A timer or cron starts us without the variables of a session. */
-static int open_user(sd_bus **ret_sd)
-{
-	char address[64];
-	sd_bus *sd = NULL;
-	int r;
-
-	if (getenv("DBUS_SESSION_BUS_ADDRESS") || getenv("XDG_RUNTIME_DIR"))
-		return sd_bus_open_user(ret_sd);
-	(void)snprintf(address, sizeof(address), "unix:path=/run/user/%u/bus",
-		(unsigned)getuid());
-	r = sd_bus_new(&sd);
-	if (r >= 0)
-		r = sd_bus_set_address(sd, address);
-	if (r >= 0)
-		r = sd_bus_set_bus_client(sd, 1);
-	if (r >= 0)
-		r = sd_bus_start(sd);
-	if (r < 0) {
-		sd_bus_unref(sd);
-		return r;
-	}
-	*ret_sd = sd;
-	return r;
-}
-
 static bool connect_here(struct bus *bus, struct err *err)
 {
-	int r = bus->is_user_manager ? open_user(&bus->sd)
-				     : sd_bus_open_system(&bus->sd);
+	int r = bus_open_here(bus->is_user_manager, &bus->sd);
 
 	if (r < 0)
 		return err_sys(err, ERR_AGAIN, -r,
@@ -327,12 +317,71 @@ static bool connect_here(struct bus *bus, struct err *err)
 	return err_sys(err, ERR_AGAIN, -r, "listening to systemd");
 }
 
+/* On another host: through fd, a socket, which is taken. */
+static bool connect_there(struct bus *bus, int fd, struct err *err)
+{
+	int r = bus_open_fd(fd, &bus->sd);
+
+	if (r >= 0)
+		r = listen_to(bus);
+	if (r >= 0)
+		return true;
+	sd_bus_close_unref(bus->sd);
+	bus->sd = NULL;
+	return err_sys(err, ERR_AGAIN, -r, "reaching systemd of host %s",
+		host_name(bus->host));
+}
+
+static void on_pipe(void *arg, int fd, const struct err *err)
+{
+	struct bus *bus = arg;
+	struct ready *ready = bus->readies;
+	struct err why = {0};
+	bool ok;
+
+	bus->pipe = NULL;
+	bus->connecting = false;
+	bus->readies = NULL;
+	if (err)
+		why = *err;
+	ok = !err && connect_there(bus, fd, &why);
+	arm(bus);
+	while (ready) {
+		struct ready *next = ready->next;
+
+		ready->done(ready->arg, ok ? NULL : &why);
+		free(ready);
+		ready = next;
+	}
+}
+
+static void begin_there(struct bus *bus, bus_ready_fn *done, void *arg)
+{
+	const char *const system[] = {"systemd-stdio-bridge", NULL};
+	const char *const user[] = {"systemd-stdio-bridge", "--user", NULL};
+	struct ready *ready = memory_calloc(1, sizeof(*ready));
+	struct err err = {0};
+
+	*ready = (struct ready){bus->readies, done, arg};
+	bus->readies = ready;
+	if (bus->connecting)
+		return;
+	bus->connecting = true;
+	if (!host_pipe(bus->host, bus->is_user_manager ? user : system,
+		    CONNECT_MS, on_pipe, bus, &bus->pipe, &err))
+		on_pipe(bus, -1, &err);
+}
+
 void bus_ready(struct bus *bus, bus_ready_fn *done, void *arg)
 {
 	struct err err = {0};
 	bool ok;
 
 	pump(bus);
+	if (!bus->sd && bus->host) {
+		begin_there(bus, done, arg);
+		return;
+	}
 	ok = bus->sd || connect_here(bus, &err);
 	arm(bus);
 	done(arg, ok ? NULL : &err);
@@ -353,6 +402,12 @@ void bus_close_all(struct event_base *base)
 		if (bus->event)
 			event_free(bus->event);
 		sd_bus_close_unref(bus->sd);
+		host_call_cancel(bus->pipe);
+		for (struct ready *ready = bus->readies, *next; ready;
+			ready = next) {
+			next = ready->next;
+			free(ready);
+		}
 		for (struct call *call = bus->calls, *next; call; call = next) {
 			next = call->next;
 			free(call);

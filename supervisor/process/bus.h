@@ -25,14 +25,19 @@ enum {
 };
 
 struct bus;
+struct host;
 
-/* Borrowed, and the same for the same words; nothing is connected yet. */
-struct bus *bus_find(struct event_base *base, bool is_user_manager);
+/* Borrowed, and the same for the same words; nothing is connected yet.  host
+ * NULL: this one; it is borrowed until bus_close_all(). */
+struct bus *bus_find(
+	struct event_base *base, struct host *host, bool is_user_manager);
 struct event_base *bus_base(const struct bus *bus);
-/* Ends all connections of a loop, before it is freed; nobody is called. */
+/* Ends all connections of a loop, before it or its hosts are freed; nobody is
+ * called. */
 void bus_close_all(struct event_base *base);
 
-/* Once it is connected; err NULL: it is.  May be called before this returns. */
+/* Once it is connected; err NULL: it is.  May be called before this returns.
+ * On another host a systemd-stdio-bridge is the way to its bus. */
 typedef void bus_ready_fn(void *arg, const struct err *err);
 void bus_ready(struct bus *bus, bus_ready_fn *done, void *arg);
 

@@ -131,15 +131,16 @@ json_t *process_seen_json(const struct process_seen *seen)
 
 	err_mend_text(mended.exe);
 	err_mend_text(mended.why);
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:s, s:I, s:b, s:I, s:I, s:s, s:s}",
+	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:b, s:I, s:I, s:s, "
+			 "s:s, s:b, s:I}",
 		"view", views[seen->view], "pid", (json_int_t)seen->pid,
 		"start_ticks", (json_int_t)seen->start_ticks, "age_ms",
 		(json_int_t)seen->age_ms, "boot_id", seen->boot_id, "attempt",
 		(json_int_t)seen->attempt, "exe_known", seen->exe_known,
 		"exe_dev", (json_int_t)seen->exe_dev, "exe_ino",
-		(json_int_t)seen->exe_ino, "exe", mended.exe, "why",
-		mended.why);
+		(json_int_t)seen->exe_ino, "exe", mended.exe, "why", mended.why,
+		"has_ended", seen->has_ended, "ended_ms",
+		(json_int_t)seen->ended_ms);
 }
 
 static void take_text(
@@ -178,6 +179,8 @@ bool process_seen_read(
 	seen.exe_known = json_is_true(json_object_get(json, "exe_known"));
 	seen.exe_dev = (dev_t)number_of(json, "exe_dev");
 	seen.exe_ino = (ino_t)number_of(json, "exe_ino");
+	seen.has_ended = json_is_true(json_object_get(json, "has_ended"));
+	seen.ended_ms = number_of(json, "ended_ms");
 	take_text(json, "boot_id", seen.boot_id, sizeof(seen.boot_id));
 	take_text(json, "exe", seen.exe, sizeof(seen.exe));
 	take_text(json, "why", seen.why, sizeof(seen.why));

@@ -25,6 +25,7 @@
 #include "supervisor/process/environment.h"
 #include "supervisor/process/forked.h"
 #include "supervisor/process/run_file.h"
+#include "supervisor/process/scope.h"
 
 #define EXEC_WAIT_S 30 /* a directory on a dead server may never answer */
 
@@ -46,7 +47,7 @@ static bool look_at_run_file(
 		return unknown(seen, &err);
 	seen->attempt = file.attempt;
 	if (run_file_is_alive(&file) && process_see(file.pid, seen)) {
-		if (!process_is_ours(seen))
+		if (!process_is_ours(seen) && !scope_is_runner(seen->exe))
 			return true;
 		(void)err_set(&err, ERR_AGAIN, "being started (pid %d)",
 			(int)file.pid);
@@ -158,6 +159,7 @@ struct launch { /* what the copy of us needs */
 	const struct process_spec *spec;
 	uint64_t attempt;
 	char **env;
+	enum scope scope;
 	int lock, output, failing;
 };
 
@@ -191,7 +193,11 @@ static _Noreturn void become_process(const struct launch *launch)
 	if (!run_file_claim(3, launch->attempt, spec->argv[0]))
 		forked_fail(4, "writing its run file");
 	forked_signals();
-	forked_exec(spec->argv, launch->env);
+	if (launch->scope == SCOPE_SYSTEM || launch->scope == SCOPE_USER)
+		forked_exec(scope_argv(launch->scope, spec->name, spec->argv),
+			launch->env);
+	else
+		forked_exec(spec->argv, launch->env);
 	forked_fail(4, "exec");
 }
 
@@ -308,6 +314,7 @@ static bool spawn_start(struct event_base *base,
 	struct start *start;
 	bool ok;
 
+	launch.scope = scope_here(NULL, 0);
 	if (!open_output(spec->output, &output, err) ||
 		!environment_new(spec->environment_file, &launch.env, err))
 		return err_wrap(err, "starting %s", spec->name);

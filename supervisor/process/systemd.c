@@ -15,8 +15,12 @@
 #include "state/cleanup.h"
 #include "supervisor/memory.h"
 #include "supervisor/process/backend.h"
-#include "supervisor/process/unit_look.h"
+#include "supervisor/process/process_json.h"
 #include "supervisor/process/unit_task.h"
+
+enum {
+	LOOK_MS = 30000,
+};
 
 static void task_saw(struct task *task)
 {
@@ -79,10 +83,20 @@ static void judge(struct task *task)
 		say_unit(seen, task);
 }
 
-static void looked(
-	struct task *task, const json_t *result, const struct err *err)
+static void looked(void *arg, const json_t *result, const struct err *err)
 {
-	unit_look_read(result, err, &task->looked);
+	struct task *task = arg;
+	struct process_seen unknown = {.view = PROCESS_UNKNOWN};
+	struct err bad = {0};
+
+	task->asked = NULL;
+	if (!err && !process_seen_read(result, &task->looked, &bad))
+		err = &bad;
+	if (err) {
+		(void)snprintf(
+			unknown.why, sizeof(unknown.why), "%.199s", err->msg);
+		task->looked = unknown;
+	}
 	judge(task);
 	task->then = tell_seen;
 	task_go(task, task_want_words);
@@ -92,19 +106,15 @@ static bool look(struct task *task, json_t *taken_pids, struct err *err)
 {
 	const json_t *unit = task->record->unit;
 	enum unit_phase phase = unit_phase(unit);
-	_cleanup_json_ json_t *ask = memory_must(json_pack(
-		"{s:s, s:i, s:s, s:o, s:I, s:b, s:I}", "op", "unit", "port",
-		task->spec.port, "config", task->spec.config, "pids",
-		taken_pids, "main", (json_int_t)unit_number(unit, "MainPID"),
-		"ended", phase == UNIT_ENDED || phase == UNIT_HELD, "exited_us",
+	json_t *ask = json_pack("{s:s, s:i, s:s, s:o, s:I, s:b, s:I}", "op",
+		"unit_look", "port", task->spec.port, "config",
+		task->spec.config, "pids", taken_pids, "main",
+		(json_int_t)unit_number(unit, "MainPID"), "ended",
+		phase == UNIT_ENDED || phase == UNIT_HELD, "exited_us",
 		(json_int_t)unit_number(
-			unit, "ExecMainExitTimestampMonotonic")));
-	_cleanup_json_ json_t *result = NULL;
+			unit, "ExecMainExitTimestampMonotonic"));
 
-	if (!unit_look(ask, &result, err))
-		return false;
-	looked(task, result, NULL);
-	return true;
+	return task_ask_host(task, ask, LOOK_MS, looked, err);
 }
 
 static void on_pids(void *arg, sd_bus_message *reply, const struct err *err)
@@ -159,6 +169,11 @@ static bool systemd_observe(struct event_base *base,
 
 /* ---- describe ---- */
 
+static bool is_elsewhere(const struct task *task)
+{
+	return task->spec.host && !host_is_local(task->spec.host);
+}
+
 static bool we_linger(void)
 {
 	_cleanup_free_ char *path =
@@ -172,7 +187,7 @@ static void tell_unit(struct task *task, const struct err *denied)
 	json_t *unit = task->record->unit;
 
 	(void)json_object_set_new(unit, "may_manage", json_boolean(!denied));
-	if (task->spec.user_manager)
+	if (task->spec.user_manager && !is_elsewhere(task))
 		(void)json_object_set_new(
 			unit, "lingers", json_boolean(we_linger()));
 	if (denied)

@@ -168,25 +168,26 @@ static json_int_t int_of(const json_t *json, const char *key)
 	return json_integer_value(json_object_get(json, key));
 }
 
-static json_t *ended_ago(json_int_t exited_us)
+static void tell_end(json_int_t exited_us, struct process_seen *seen)
 {
 	struct timespec now;
 
-	if (exited_us <= 0 || clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-		return NULL;
-	return json_integer((json_int_t)now.tv_sec * 1000 +
-			    now.tv_nsec / 1000000 - exited_us / 1000);
+	if (exited_us <= 0 || seen->view == PROCESS_RUNNING ||
+		clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+		return;
+	seen->has_ended = true;
+	seen->ended_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 -
+			 exited_us / 1000;
 }
 
-static void keep_seen(void *arg, const struct process_seen *seen)
+static void keep(void *arg, const struct process_seen *seen)
 {
-	(void)arg; /* it is the same one */
-	(void)seen;
+	*(struct process_seen *)arg = *seen;
 }
 
-bool unit_look(const json_t *ask, json_t **ret_result, struct err *err)
+bool unit_look(
+	const json_t *ask, struct process_seen *ret_seen, struct err *err)
 {
-	static const char *const views[] = {"unknown", "running", "gone"};
 	const struct look look = {
 		.port = (uint16_t)int_of(ask, "port"),
 		.config = json_string_value(json_object_get(ask, "config")),
@@ -195,69 +196,11 @@ bool unit_look(const json_t *ask, json_t **ret_result, struct err *err)
 		.ended = json_is_true(json_object_get(ask, "ended")),
 	};
 	struct process_seen seen = {0};
-	json_t *result;
 
 	if (!look.config)
 		return err_set(err, ERR_BUG, "a look at a unit without config");
 	look_at(&look, &seen);
-	err_mend_text(seen.why);
-	err_mend_text(seen.exe);
-	process_tell(&seen, keep_seen, &seen);
-	result = json_pack("{s:s, s:s, s:s}", "view", views[seen.view], "why",
-		seen.why, "boot", seen.boot_id);
-	if (seen.view == PROCESS_RUNNING) {
-		json_t *more =
-			json_pack("{s:i, s:I, s:I}", "pid", (int)seen.pid,
-				"start_ticks", (json_int_t)seen.start_ticks,
-				"age_ms", (json_int_t)seen.age_ms);
-
-		if (seen.exe_known)
-			(void)json_object_update_new(more,
-				json_pack("{s:s, s:I, s:I}", "exe", seen.exe,
-					"exe_dev", (json_int_t)seen.exe_dev,
-					"exe_ino", (json_int_t)seen.exe_ino));
-		(void)json_object_update_new(result, more);
-	} else {
-		(void)json_object_set_new(result, "ended_ms",
-			ended_ago(int_of(ask, "exited_us")));
-	}
-	*ret_result = memory_must(result);
+	tell_end(int_of(ask, "exited_us"), &seen);
+	process_tell(&seen, keep, ret_seen);
 	return true;
-}
-
-static void copy_text(
-	char *to, size_t size, const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	(void)snprintf(to, size, "%s", text ? text : "");
-}
-
-void unit_look_read(const json_t *result, const struct err *err,
-	struct process_seen *ret_seen)
-{
-	struct process_seen seen = {0};
-	const char *view = json_string_value(json_object_get(result, "view"));
-	const json_t *ended = json_object_get(result, "ended_ms");
-
-	copy_text(seen.why, sizeof(seen.why), result, "why");
-	if (err)
-		(void)snprintf(seen.why, sizeof(seen.why), "%.199s", err->msg);
-	if (view && strcmp(view, "running") == 0)
-		seen.view = PROCESS_RUNNING;
-	else if (view && strcmp(view, "gone") == 0)
-		seen.view = PROCESS_GONE;
-	copy_text(seen.boot_id, sizeof(seen.boot_id), result, "boot");
-	seen.has_ended = ended != NULL;
-	seen.ended_ms = json_integer_value(ended);
-	if (seen.view == PROCESS_RUNNING) {
-		seen.pid = (pid_t)int_of(result, "pid");
-		seen.start_ticks = (uint64_t)int_of(result, "start_ticks");
-		seen.age_ms = int_of(result, "age_ms");
-		copy_text(seen.exe, sizeof(seen.exe), result, "exe");
-		seen.exe_known = json_object_get(result, "exe_ino") != NULL;
-		seen.exe_dev = (dev_t)int_of(result, "exe_dev");
-		seen.exe_ino = (ino_t)int_of(result, "exe_ino");
-	}
-	*ret_seen = seen;
 }

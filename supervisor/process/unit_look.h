@@ -14,18 +14,10 @@
 #include "state/err.h"
 #include "supervisor/process/process.h"
 
-/*
- * ask: {"port", "config", "pids": of the unit's cgroup, "main": MainPID or 0,
+/* ask: {"port", "config", "pids": of the unit's cgroup, "main": MainPID or 0,
  * "ended": whether systemd says that it has ended, "exited_us": when by that
- * host's CLOCK_MONOTONIC, or 0}.
- * result: {"view": "running"|"gone"|"unknown", "why", "boot"} and, of one that
- * runs, {"pid", "start_ticks", "age_ms", "exe", "exe_dev", "exe_ino"}, else
- * perhaps {"ended_ms": how long ago}.
- */
-bool unit_look(
-	const json_t *ask, json_t **ret_result, struct err *err) WARN_UNUSED;
-/* What a result says; err instead of a result: UNKNOWN. */
-void unit_look_read(const json_t *result, const struct err *err,
-	struct process_seen *ret_seen);
+ * host's CLOCK_MONOTONIC, or 0}. */
+bool unit_look(const json_t *ask, struct process_seen *ret_seen,
+	struct err *err) WARN_UNUSED;
 
 #endif

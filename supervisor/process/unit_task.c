@@ -10,11 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "state/cleanup.h"
 #include "state/sys.h"
+#include "supervisor/host/ops.h"
 #include "supervisor/memory.h"
 
 enum {
 	FRESH_MS = 10000, /* what systemd said, if no signal came */
+	WORDS_MS = 45000, /* a journal may be large */
 };
 
 static struct task *tasks;
@@ -47,7 +50,7 @@ struct task *task_new(
 	task->base = base;
 	task->spec = *spec;
 	task->arg = arg;
-	task->bus = bus_find(base, spec->user_manager);
+	task->bus = bus_find(base, spec->host, spec->user_manager);
 	task->record = record_of(task->bus, spec->unit);
 	task->next = tasks;
 	task->at = &tasks;
@@ -62,7 +65,7 @@ void task_free(struct task *task)
 	*task->at = task->next;
 	if (task->next)
 		task->next->at = task->at;
-	unit_words_cancel(task->words);
+	host_call_cancel(task->asked);
 	free(task);
 }
 
@@ -102,11 +105,15 @@ const char *task_user(void)
 
 void task_explain(const struct task *task, struct err *err)
 {
+	struct host *host = task->spec.host;
+	bool here = !host || host_is_local(host);
+
 	if (err->sys == EACCES)
 		(void)err_set(err, ERR_STEP,
-			"user %s may not manage unit %s: a polkit rule has to "
+			"%s %s may not manage unit %s: a polkit rule has to "
 			"allow org.freedesktop.systemd1.manage-units for it",
-			task_user(), task->spec.unit);
+			here ? "user" : "who logs in at",
+			here ? task_user() : host_name(host), task->spec.unit);
 	else
 		(void)err_wrap(err, "%s", task->spec.unit);
 }
@@ -184,15 +191,33 @@ bool task_is_fresh(const struct task *task)
 	       sys_boottime_ms() - record->read_ms < FRESH_MS;
 }
 
-static void on_words(void *arg, const char *said)
+bool task_ask_host(struct task *task, json_t *ask, int64_t timeout_ms,
+	host_fn *done, struct err *err)
+{
+	_cleanup_json_ json_t *question = memory_must(ask), *result = NULL;
+	const char *name = json_string_value(json_object_get(question, "op"));
+
+	if (task->spec.host)
+		return host_ask(task->spec.host, question, timeout_ms, done,
+			task, &task->asked, err);
+	if (!host_op_find(name)->fn(question, &result, err))
+		return false;
+	done(task, result, NULL);
+	return true;
+}
+
+static void on_words(void *arg, const json_t *result, const struct err *err)
 {
 	struct task *task = arg;
 	struct record *record = task->record;
+	const char *said = json_string_value(json_object_get(result, "said"));
 
-	task->words = NULL;
-	(void)snprintf(record->told, sizeof(record->told), "%s",
-		unit_text(record->unit, "InvocationID"));
-	(void)snprintf(record->said, sizeof(record->said), "%s", said);
+	task->asked = NULL;
+	if (!err)
+		(void)snprintf(record->told, sizeof(record->told), "%s",
+			unit_text(record->unit, "InvocationID"));
+	(void)snprintf(
+		record->said, sizeof(record->said), "%s", said ? said : "");
 	task_go(task, task->then);
 }
 
@@ -201,12 +226,13 @@ bool task_want_words(struct task *task, struct err *err)
 	const struct record *record = task->record;
 	const char *invocation = unit_text(record->unit, "InvocationID");
 
-	(void)err;
-	if (!unit_ended_badly(record->unit) || !invocation[0] ||
-		strcmp(invocation, record->told) == 0 ||
-		!unit_words_ask(
-			task->base, invocation, on_words, task, &task->words))
-		task_go(task, task->then);
+	if (unit_ended_badly(record->unit) && invocation[0] &&
+		strcmp(invocation, record->told) != 0)
+		return task_ask_host(task,
+			json_pack("{s:s, s:s}", "op", "unit_words",
+				"invocation", invocation),
+			WORDS_MS, on_words, err);
+	task_go(task, task->then);
 	return true;
 }
 

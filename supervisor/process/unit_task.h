@@ -7,10 +7,10 @@
 #ifndef SUPERVISOR_PROCESS_UNIT_TASK_H
 #define SUPERVISOR_PROCESS_UNIT_TASK_H
 
+#include "supervisor/host/host.h"
 #include "supervisor/process/bus.h"
 #include "supervisor/process/systemd.h"
 #include "supervisor/process/unit.h"
-#include "supervisor/process/unit_words.h"
 
 struct record { /* what is kept of a unit between two looks */
 	struct record *next;
@@ -37,7 +37,7 @@ struct task {
 	task_fn *then; /* unit is read */
 	unsigned changes;
 	struct process_seen looked;
-	struct unit_words *words;
+	struct host_call *asked; /* its host */
 	process_seen_fn *seen; /* one of these three */
 	process_acted_fn *acted;
 	systemd_unit_fn *described;
@@ -66,6 +66,11 @@ task_fn task_want_words;
 /* A method of the manager that takes the unit's name alone. */
 bool task_call(struct task *task, const char *method, bus_reply_fn *done,
 	struct err *err) WARN_UNUSED;
+
+/* Asks the unit's host (host/ops.h); done gets the task, whose asked it sets to
+ * NULL.  ask is stolen. */
+bool task_ask_host(struct task *task, json_t *ask, int64_t timeout_ms,
+	host_fn *done, struct err *err) WARN_UNUSED;
 
 /* Says in err what it was about, and which right is missing. */
 void task_explain(const struct task *task, struct err *err);

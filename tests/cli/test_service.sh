@@ -84,6 +84,21 @@ syncup_to() { # file, arguments
 	"$SYNCUP" "$@" >>"$file" 2>&1 </dev/null || CODE=$?
 }
 
-for test in test_life test_nothing_to_do test_refused test_stopped test_priorities; do
+# Handed over is nothing that has a password, and nothing where there is nobody.
+test_not_detached() {
+	quick_world 1
+	remember
+	CODE=0
+	https_proxy="http://me:$SECRET@proxy:3128" "$SYNCUP" run --detach "$W/fleet.yaml" \
+		>"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || CODE=$?
+	expect_sentence 3 '--detach: https_proxy holds a password' "a password in the environment"
+	CODE=0
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$W/nobody DBUS_SESSION_BUS_ADDRESS=unix:path=$W/nobody \
+		"$SYNCUP" run --detach "$W/fleet.yaml" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || CODE=$?
+	expect_sentence 3 '--detach: .*(does not answer|no service manager of yours)' "no manager"
+	expect_untouched "what was not handed over"
+}
+
+for test in test_life test_nothing_to_do test_refused test_stopped test_priorities test_not_detached; do
 	($test) || exit 1
 done

@@ -15,7 +15,8 @@ hosts_world() { # hosts...: after world
 	local host
 	unshare -m true 2>/dev/null || { printf 'no mount namespaces here\n' >&2; exit $SKIPPED; }
 	export FAKE_SSH=$W/ssh XDG_RUNTIME_DIR=$W/ssh
-	export PATH=$here/../fake_ssh:$PATH
+	PATH=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../fake_ssh"):$PATH
+	export PATH
 	export SYNCUP_HOST=$BUILD/supervisor/host/syncup-host
 	mkdir -p "$W/ssh"
 	chmod 700 "$W/ssh"

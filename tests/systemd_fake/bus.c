@@ -362,7 +362,8 @@ static int on_call(sd_bus_message *call, void *arg, sd_bus_error *ret_error)
 	if (fault != FAULT_CUT)
 		return r;
 	sd_bus_close(manager->bus);
-	return connect_bus(manager);
+	try_later(manager); /* until the bus has forgotten whose name it was */
+	return 1;
 }
 
 static int on_try(sd_event_source *source, uint64_t at, void *arg)
@@ -406,19 +407,18 @@ static int connect_bus(struct manager *manager)
 		r = sd_bus_request_name(bus, SYSTEMD, 0);
 	if (r >= 0)
 		r = sd_bus_attach_event(bus, manager->event, 0);
-	manager->bus = bus;
+	if (r < 0)
+		sd_bus_close_unref(bus);
+	else
+		manager->bus = bus;
 	return r;
 }
 
 int manager_serve(struct manager *manager)
 {
-	int r = connect_bus(manager);
-
-	if (r < 0) {
-		(void)fprintf(
-			stderr, "systemd-fake: the bus: %s\n", strerror(-r));
-		return r;
-	}
+	/* The bus may not listen yet. */
+	if (connect_bus(manager) < 0)
+		try_later(manager);
 	units_come_up(manager);
 	return sd_event_loop(manager->event);
 }

@@ -17,6 +17,7 @@
 #include "process_fixture.h"
 #include "state/cleanup.h"
 #include "supervisor/process/backend.h"
+#include "supervisor/process/scope.h"
 #include "supervisor/process/unit.h"
 #include "supervisor/process/unit_look.h"
 
@@ -104,12 +105,10 @@ static struct process_seen look(
 	_cleanup_json_ json_t *ask = json_pack("{s:i, s:s, s:o, s:i, s:b}",
 		"port", fixture->spec.port, "config", fixture->spec.config,
 		"pids", pids, "main", (int)main_pid, "ended", ended);
-	_cleanup_json_ json_t *result = NULL;
 	struct process_seen seen;
 	struct err err = {0};
 
-	assert_true(unit_look(ask, &result, &err));
-	unit_look_read(result, NULL, &seen);
+	assert_true(unit_look(ask, &seen, &err));
 	return seen;
 }
 
@@ -205,16 +204,48 @@ static void test_look_sees_the_hold(void **state)
 	fixture_kill(pid);
 }
 
-static void test_look_read_of_an_error(void **state)
+static void test_scope_service_of_each_cgroup(void **state)
 {
-	struct process_seen seen;
-	struct err err = {0};
+	static const struct {
+		const char *cgroup, *service;
+	} rows[] = {
+		{"0::/system.slice/syncup@shop.service\n",
+			"syncup@shop.service"},
+		{"1:name=systemd:/system.slice/a.service\n0::/\n", "a.service"},
+		{"0::/user.slice/user-0.slice/session-3.scope\n", NULL},
+		{"0::/user.slice/user-1.slice/user@1.service/app.slice/"
+		 "b.service",
+			"b.service"},
+		{"0::/\n", NULL},
+		{"0::/.service\n", NULL},
+		{"", NULL},
+	};
+	char name[100];
 
 	(void)state;
-	(void)err_set(&err, ERR_AGAIN, "the host is away");
-	unit_look_read(NULL, &err, &seen);
-	assert_int_equal(seen.view, PROCESS_UNKNOWN);
-	assert_string_equal(seen.why, "the host is away");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool is = scope_service(rows[i].cgroup, name, sizeof(name));
+
+		assert_int_equal(is, rows[i].service != NULL);
+		if (is)
+			assert_string_equal(name, rows[i].service);
+	}
+}
+
+static void test_scope_argv_keeps_the_command(void **state)
+{
+	char *const argv[] = {(char *)"/bin/a", (char *)"--config", NULL};
+	char **words = scope_argv(SCOPE_SYSTEM, "shard0", argv);
+	size_t count = 0;
+
+	(void)state;
+	while (words[count])
+		count++;
+	assert_string_equal(words[0], "systemd-run");
+	assert_string_equal(words[count - 3], "--");
+	assert_string_equal(words[count - 2], "/bin/a");
+	assert_string_equal(words[count - 1], "--config");
+	free(words);
 }
 
 #define look_test(name)                                                        \
@@ -232,7 +263,8 @@ int main(void)
 		look_test(test_look_of_a_process_that_does_not_listen_yet),
 		look_test(test_look_when_nothing_is_left),
 		look_test(test_look_sees_the_hold),
-		cmocka_unit_test(test_look_read_of_an_error),
+		cmocka_unit_test(test_scope_service_of_each_cgroup),
+		cmocka_unit_test(test_scope_argv_keeps_the_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
