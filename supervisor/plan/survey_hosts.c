@@ -27,9 +27,9 @@ void survey_ask_host(
 	_cleanup_json_ json_t *owned = question;
 	struct err err = {0};
 
-	(void)json_object_set_new(question, "op", json_string(ask->op));
+	(void)json_object_set_new(owned, "op", json_string(ask->op));
 	ask->asked_ms = sys_wall_ms();
-	if (!host_ask(survey_host_of(ask->looking, ask->host), question,
+	if (!host_ask(survey_host_of(ask->looking, ask->host), owned,
 		    timeout_ms, done, ask, NULL, &err))
 		done(ask, NULL, &err);
 }

@@ -6,6 +6,7 @@
 # tests/fake_ssh, which enters that namespace.  Without the right to make one
 # the test is skipped.
 
+: "${here:?lib.sh comes first}"
 SKIPPED=77
 declare -A HOLDER=() # host: a pid in its namespace
 declare -A HOST_OF=() # instance: its host

@@ -174,6 +174,7 @@ static void test_nothing_is_left_there_or_here(void **state)
 	ask(&asked, world, clock_ask());
 	done_with(&asked);
 	hosts_free(world->hosts);
+	world->hosts = NULL;
 	dir = opendir(world->scratch.dir);
 	while ((entry = readdir(dir)))
 		/* The fake ssh's own two. */
