@@ -2,6 +2,7 @@
  * help.c - what people are told about the command line: `syncup help`, and the
  * tables that the man page and the completions are made of as well.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "supervisor/cli/cli.h"
@@ -83,6 +84,9 @@ static void help_exits(FILE *out)
 
 void cli_help(const struct cli_verb *verb, FILE *out)
 {
+	const struct cli_word *fleet = cli_word_find("FLEET");
+
+	assert(fleet);
 	if (verb) {
 		help_verb(verb, out);
 		return;
@@ -92,7 +96,7 @@ void cli_help(const struct cli_verb *verb, FILE *out)
 			   "losing the sync.\n\nverbs:\n");
 	for (verb = cli_verbs; verb->name; verb++)
 		(void)fprintf(out, "  %-10s%s\n", verb->name, verb->help);
-	(void)fprintf(out, "\nFLEET is %s.\n", cli_word_find("FLEET")->help);
+	(void)fprintf(out, "\nFLEET is %s.\n", fleet->help);
 	help_exits(out);
 	(void)fprintf(out,
 		"\nMore: syncup help VERB, man syncup, man syncup-fleet\n");

@@ -5,6 +5,7 @@
  * not by the text of connection strings: two instances may name two mongos of
  * one cluster.  "lane:" in the fleet file may join more, never split.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,7 @@ bool survey_group(struct survey *survey, struct err *err)
 
 char *seen_link_binary(const struct seen_link *link)
 {
+	assert(link);
 	return memory_text(
 		"%s%s", link->path, link->is_binary ? "" : "/bin/mongosync");
 }

@@ -14,6 +14,7 @@
 
 #include "supervisor/engine/step.h"
 #include "supervisor/memory.h"
+#include "supervisor/plan/planned.h"
 #include "supervisor/plan/procedure.h"
 
 static bool is_on_other_hosts(const struct fleet *fleet)
@@ -71,35 +72,6 @@ static json_t *one(const char *type, const char *lane)
 	return json_pack("[o]", json_sprintf("%s:%s", type, lane));
 }
 
-/* A target's name: "host:local" and "link:<lane>" on this machine, as in
- * earlier journals, else "host:<host>" and "link:<lane>+<host>".  A user's name
- * before an @ would be taken for that of a connection string, and hidden. */
-static json_t *name_on(const char *type, const char *lane, const char *host)
-{
-	json_t *name;
-	char *text = memory_text("%s:%s%s%s", type, lane,
-		host && lane[0] ? "+" : "", host ? host : "");
-
-	for (char *at = strchr(text, '@'); at; at = strchr(at, '@'))
-		*at = '+';
-	name = json_string(text);
-	free(text);
-	return name;
-}
-
-static json_t *host_name_of(const struct survey *survey, unsigned host)
-{
-	const char *name = survey->host[host].name;
-
-	return name_on("host", "", name ? name : "local");
-}
-
-static json_t *link_name_of(const struct survey *survey,
-	const struct seen_lane *lane, const struct seen_link *link)
-{
-	return name_on("link", lane->name, survey->host[link->host].name);
-}
-
 typedef bool wanted_link_fn(const struct seen_link *link);
 
 /* A lane's links for which `wanted` says yes (NULL: all). */
@@ -111,8 +83,9 @@ static json_t *links(
 
 	for (unsigned i = 0; i < lane->link_count; i++)
 		if (!wanted || wanted(&lane->link[i]))
-			(void)json_array_append_new(list,
-				link_name_of(survey, lane, &lane->link[i]));
+			(void)json_array_append_new(
+				list, planned_link_name(
+					      survey, lane, &lane->link[i]));
 	return list;
 }
 
@@ -128,7 +101,7 @@ static json_t *hosts_of(const struct survey *survey, unsigned index)
 
 	for (unsigned i = 0; i < lane->link_count; i++)
 		(void)json_array_append_new(
-			list, host_name_of(survey, lane->link[i].host));
+			list, planned_host_name(survey, lane->link[i].host));
 	return list;
 }
 
@@ -239,84 +212,6 @@ static json_t *forward_lane(const struct survey *survey, unsigned index)
 	return planned;
 }
 
-static json_t *process_target(
-	const struct survey *survey, const struct seen_instance *seen)
-{
-	const struct seen_lane *lane = &survey->lane[seen->lane];
-
-	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, "
-		"s:o, s:s*}",
-		"name", seen->instance->name, "type", "process", "lane",
-		lane->name, "port", (int)seen->config.port, "id",
-		seen->config.id, "config", seen->instance->config, "from",
-		seen->version, "state", seen->progress.phase_text, "answers_as",
-		seen->progress.id, "coordinator", seen->progress.coordinator,
-		"pid", (int)seen->process.pid, "start_ticks",
-		(json_int_t)seen->process.start_ticks, "argv",
-		seen_argv(survey, seen), "host", seen->instance->host);
-}
-
-static json_t *host_target(const struct survey *survey, unsigned host)
-{
-	return json_pack("{s:o, s:s, s:s*}", "name", host_name_of(survey, host),
-		"type", "host", "host", survey->host[host].name);
-}
-
-static json_t *link_target(const struct survey *survey,
-	const struct seen_lane *lane, const struct seen_link *link)
-{
-	return json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:s, s:s*}", "name",
-		link_name_of(survey, lane, link), "type", "link", "lane",
-		lane->name, "path", link->path, "binary", (int)link->is_binary,
-		"from", lane->from, "adopt_from",
-		survey->instance[link->first].instance->name, "host",
-		survey->host[link->host].name);
-}
-
-/* A lane that runs the version already is left alone: after one lane turned
- * back and another did not, only the first is tried again. */
-static bool is_there(const struct survey *survey, unsigned lane)
-{
-	return strcmp(survey->lane[lane].from, survey->fleet->version) == 0;
-}
-
-static json_t *targets(const struct survey *survey)
-{
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < survey->instance_count; i++)
-		if (!is_there(survey, survey->instance[i].lane))
-			(void)json_array_append_new(list,
-				process_target(survey, &survey->instance[i]));
-	for (unsigned i = 0; i < survey->host_count; i++)
-		(void)json_array_append_new(list, host_target(survey, i));
-	for (unsigned i = 0; i < survey->lane_count; i++) {
-		const struct seen_lane *lane = &survey->lane[i];
-		const struct seen_cluster *cluster =
-			&survey->cluster[lane->cluster];
-		const struct seen_instance *first =
-			&survey->instance[lane->first];
-
-		if (is_there(survey, i))
-			continue;
-		for (unsigned j = 0; j < lane->link_count; j++)
-			(void)json_array_append_new(list,
-				link_target(survey, lane, &lane->link[j]));
-		(void)json_array_append_new(
-			list, json_pack("{s:o, s:s, s:s, s:s, s:O?}", "name",
-				      json_sprintf("metadata:%s", lane->name),
-				      "type", "metadata", "lane", lane->name,
-				      "via", first->instance->name, "before",
-				      cluster->summary));
-		(void)json_array_append_new(
-			list, json_pack("{s:o, s:s, s:s}", "name",
-				      json_sprintf("lane:%s", lane->name),
-				      "type", "lane", "lane", lane->name));
-	}
-	return list;
-}
-
 static const char *word(const char *text)
 {
 	return text[0] ? text : NULL; /* left out of the JSON */
@@ -327,7 +222,7 @@ static json_t *forward(const struct survey *survey)
 	json_t *lanes = json_array();
 
 	for (unsigned i = 0; i < survey->lane_count; i++)
-		if (!is_there(survey, i))
+		if (survey_moves(survey, i))
 			(void)json_array_append_new(
 				lanes, forward_lane(survey, i));
 	return json_pack("{s:s, s:{s:I, s:I, s:I}, s:{s:s}, s:o, "
@@ -341,8 +236,8 @@ static json_t *forward(const struct survey *survey)
 		survey->artifact.binary_sha256, "bytes",
 		(json_int_t)survey->artifact.bytes, "url",
 		word(survey->source.url), "signed_by",
-		word(survey->source.signed_by), "targets", targets(survey),
-		"lanes", lanes);
+		word(survey->source.signed_by), "targets",
+		planned_targets(survey), "lanes", lanes);
 }
 
 /* Targets of a forward stage whose step `take` accepts. */

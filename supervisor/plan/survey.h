@@ -198,7 +198,8 @@ const struct claim *survey_claim(
 	const struct survey *survey, const struct finding *finding);
 /* The worst refusal's code, or ERR_NONE. */
 enum err_code survey_refused(const struct survey *survey);
-/* A lane that runs the version already is left alone. */
+/* A lane that runs the version already is left alone: after one lane turned
+ * back and another did not, only the first is tried again. */
 bool survey_moves(const struct survey *survey, unsigned lane);
 /* Every process runs the wanted version already and nothing is held by us. */
 bool survey_is_reached(const struct survey *survey);

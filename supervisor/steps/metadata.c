@@ -410,17 +410,18 @@ static void phase_told(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
+	const struct target *target = asked_target(run);
 	json_t *asked = json_object_get(run->memory, "asked");
 	struct err runs = {0};
 
 	run->call = NULL;
+	assert(target);
 	/* One that is out of reach may be RUNNING. */
-	if (err && host_trouble(asked_target(run)->host)[0]) {
-		step_saw(run, VIEW_UNKNOWN, "%s",
-			host_trouble(asked_target(run)->host));
+	if (err && host_trouble(target->host)[0]) {
+		step_saw(run, VIEW_UNKNOWN, "%s", host_trouble(target->host));
 		return;
 	}
-	if (!err && is_another(run, asked_target(run), progress, true, &runs)) {
+	if (!err && is_another(run, target, progress, true, &runs)) {
 		step_blocked(run, &runs);
 		return;
 	}
