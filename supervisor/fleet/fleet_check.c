@@ -1,5 +1,6 @@
 #include "supervisor/fleet/fleet_check.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,8 +211,10 @@ static bool check_link(const struct fleet *fleet, struct yaml_text *yaml,
 static bool check_program(struct yaml_text *yaml, const char *path,
 	const struct fleet_strings *argv, bool is_absolute, struct err *err)
 {
-	const char *program = argv->item[0];
+	const char *program;
 
+	assert(argv);
+	program = argv->item[0];
 	if (program[0] == '/')
 		return true;
 	if (is_absolute)

@@ -51,7 +51,7 @@ struct host {
 	struct hosts *hosts;
 	char name[HOST_NAME_SIZE];
 	unsigned number; /* 0: this machine */
-	TAILQ_HEAD(, host_call) calls;
+	TAILQ_HEAD(host_calls, host_call) calls;
 
 	enum link_state state;
 	char control[SOCKET_MAX]; /* the master's */

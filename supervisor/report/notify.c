@@ -219,8 +219,9 @@ void notify_look(struct notify *notify, const struct run_state *state)
 	if (!notify->known)
 		return;
 	list = notices(state, &notify->about, sys_wall_ms());
-	json_array_foreach (list, i, event)
+	json_array_foreach (list, i, event) {
 		tell(notify, event);
+	}
 }
 
 void notify_refused(
