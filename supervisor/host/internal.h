@@ -63,17 +63,17 @@ struct host {
 	int errors, heard; /* the two ends of what its sessions complain into */
 	struct event *hearing;
 	char complaint[1024]; /* the last of it */
-	LIST_HEAD(, forward) forwards;
-	LIST_HEAD(, pipe) pipes;
+	LIST_HEAD(forward_list, forward) forwards;
+	LIST_HEAD(pipe_list, pipe) pipes;
 	int64_t backoff_ms, not_before; /* monotonic */
 	char trouble[sizeof(((struct err *)NULL)->msg)];
 };
 
 struct hosts {
 	struct event_base *base;
-	LIST_HEAD(, payload) payloads; /* program.c */
+	LIST_HEAD(payload_list, payload) payloads; /* program.c */
 	char owner[128]; /* "": only looks */
-	LIST_HEAD(, host) list;
+	LIST_HEAD(host_list, host) list;
 	unsigned last_number;
 	char directory[80]; /* "" until another host is asked for */
 	struct event *watching; /* sockets that come to be in there */
