@@ -189,8 +189,13 @@ bool program_new(const struct host *host, const char *said,
 		payload->plain);
 	ssh_session_words(host, run, &program->words);
 	program->words.word[program->words.count] = program->script;
-	program->hello = json_pack("{s:s, s:s, s:s}", "op", "hello", "owner",
-		host->hosts->owner, "connection", host->connection);
+	/* One machine may have two names in a fleet file: then it has two
+	 * connections, which must not end each other. */
+	program->hello = json_pack("{s:s, s:o, s:s}", "op", "hello", "owner",
+		json_sprintf("%s%s%s", host->hosts->owner,
+			host->hosts->owner[0] ? " " : "",
+			host->hosts->owner[0] ? host->name : ""),
+		"connection", host->connection);
 	program->quick = (struct helper_program){.name = program->name,
 		.argv = program->words.word,
 		.most = 1,
