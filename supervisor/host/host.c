@@ -148,9 +148,10 @@ static struct host_call *first_cut(const struct host *host)
 {
 	struct host_call *call;
 
-	TAILQ_FOREACH(call, &host->calls, next)
-	if (call->cut)
-		return call;
+	TAILQ_FOREACH (call, &host->calls, next) {
+		if (call->cut)
+			return call;
+	}
 	return NULL;
 }
 
@@ -160,8 +161,9 @@ void host_fail_calls(struct host *host, const struct err *err)
 	const struct err why = *err;
 	struct host_call *call;
 
-	TAILQ_FOREACH(call, &host->calls, next)
-	call->cut = true;
+	TAILQ_FOREACH (call, &host->calls, next) {
+		call->cut = true;
+	}
 	while ((call = first_cut(host)))
 		call_fail(call, &why);
 }
@@ -170,9 +172,10 @@ static struct host_call *first_waiting(const struct host *host)
 {
 	struct host_call *call;
 
-	TAILQ_FOREACH(call, &host->calls, next)
-	if (!call->begun)
-		return call;
+	TAILQ_FOREACH (call, &host->calls, next) {
+		if (!call->begun)
+			return call;
+	}
 	return NULL;
 }
 
@@ -268,9 +271,10 @@ struct host *hosts_get(struct hosts *hosts, const char *name)
 
 	if (!name)
 		name = "local";
-	LIST_FOREACH(host, &hosts->list, next)
-	if (strcmp(host->name, name) == 0)
-		return host;
+	LIST_FOREACH (host, &hosts->list, next) {
+		if (strcmp(host->name, name) == 0)
+			return host;
+	}
 	host = memory_calloc(1, sizeof(*host));
 	host->hosts = hosts;
 	TAILQ_INIT(&host->calls);

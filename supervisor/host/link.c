@@ -44,8 +44,9 @@ void link_end(struct host *host)
 	struct host_call *call;
 
 	host->state = LINK_DOWN;
-	TAILQ_FOREACH(call, &host->calls, next)
-	call->asked = NULL; /* they end without a word */
+	TAILQ_FOREACH (call, &host->calls, next) {
+		call->asked = NULL; /* they end without a word */
+	}
 	if (host->patience)
 		event_free(host->patience);
 	host->patience = NULL;

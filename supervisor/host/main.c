@@ -42,7 +42,25 @@ static bool op_hello(const json_t *ask, json_t **ret_result, struct err *err)
 	return *ret_result || err_set(err, ERR_MEMORY, "out of memory");
 }
 
-/* Whatever the question is, nobody waits for its answer any more. */
+/* Held while something is done. */
+static pthread_mutex_t working = PTHREAD_MUTEX_INITIALIZER;
+
+static bool answer_op(const json_t *ask, json_t **ret_result, struct err *err)
+{
+	const char *name = json_string_value(json_object_get(ask, "op"));
+	bool ok;
+
+	(void)pthread_mutex_lock(&working);
+	ok = strcmp(name, "hello") == 0
+		     ? op_hello(ask, ret_result, err)
+		     : host_op_find(name)->fn(ask, ret_result, err);
+	(void)pthread_mutex_unlock(&working);
+	return ok;
+}
+
+/* Whatever the question is, nobody waits for its answer any more.  In the
+ * middle of one we stay in the fence's list: a disk may hold up our end, and
+ * whoever comes next has to wait for that. */
 static void *watch_input(void *arg)
 {
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLRDHUP};
@@ -52,7 +70,8 @@ static void *watch_input(void *arg)
 		if (poll(&input, 1, -1) < 0)
 			continue;
 		if (input.revents & (POLLHUP | POLLRDHUP | POLLERR)) {
-			fence_leave();
+			if (pthread_mutex_trylock(&working) == 0)
+				fence_leave();
 			_exit(0);
 		}
 	}
@@ -100,12 +119,12 @@ static size_t collect_ops(struct helper_op ops[static OPS_MAX])
 		host_ops_files, host_ops_process, host_ops_install};
 	size_t count = 0;
 
-	ops[count++] = (struct helper_op){"hello", op_hello};
+	ops[count++] = (struct helper_op){"hello", answer_op};
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (const struct host_op *op = lists[i]; op->name; op++)
 			if (count < OPS_MAX)
 				ops[count++] =
-					(struct helper_op){op->name, op->fn};
+					(struct helper_op){op->name, answer_op};
 	return count;
 }
 

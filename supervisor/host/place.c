@@ -17,9 +17,10 @@ static struct forward *find_forward(const struct host *host, uint16_t port)
 {
 	struct forward *forward;
 
-	LIST_FOREACH(forward, &host->forwards, next)
-	if (forward->port == port)
-		return forward;
+	LIST_FOREACH (forward, &host->forwards, next) {
+		if (forward->port == port)
+			return forward;
+	}
 	return NULL;
 }
 
@@ -62,9 +63,10 @@ static struct host_call *first_for(
 {
 	struct host_call *call;
 
-	TAILQ_FOREACH(call, &host->calls, next)
-	if (call->kind == kind && call->begun && call->port == port)
-		return call;
+	TAILQ_FOREACH (call, &host->calls, next) {
+		if (call->kind == kind && call->begun && call->port == port)
+			return call;
+	}
 	return NULL;
 }
 

@@ -94,9 +94,11 @@ static bool payload_get(struct hosts *hosts, const char *path, bool packed,
 	struct payload *payload;
 	char *data;
 
-	LIST_FOREACH(payload, &hosts->payloads, next)
-	if (payload->packed == packed && strcmp(payload->path, path) == 0)
-		break;
+	LIST_FOREACH (payload, &hosts->payloads, next) {
+		if (payload->packed == packed &&
+			strcmp(payload->path, path) == 0)
+			break;
+	}
 	if (payload) {
 		*ret_payload = payload;
 		return true;
@@ -189,8 +191,13 @@ bool program_new(const struct host *host, const char *said,
 		payload->plain);
 	ssh_session_words(host, run, &program->words);
 	program->words.word[program->words.count] = program->script;
-	program->hello = json_pack("{s:s, s:s, s:s}", "op", "hello", "owner",
-		host->hosts->owner, "connection", host->connection);
+	/* One machine may have two names in a fleet file: then it has two
+	 * connections, which must not end each other. */
+	program->hello = json_pack("{s:s, s:o, s:s}", "op", "hello", "owner",
+		json_sprintf("%s%s%s", host->hosts->owner,
+			host->hosts->owner[0] ? " " : "",
+			host->hosts->owner[0] ? host->name : ""),
+		"connection", host->connection);
 	program->quick = (struct helper_program){.name = program->name,
 		.argv = program->words.word,
 		.most = 1,

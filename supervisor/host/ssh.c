@@ -231,11 +231,12 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 			(const struct inotify_event *)(void *)(buf + at);
 		struct host *host;
 
-		LIST_FOREACH(host, &hosts->list, next)
-		if (host->control[0] && seen->len > 0 &&
-			strcmp(strrchr(host->control, '/') + 1, seen->name) ==
-				0)
-			break;
+		LIST_FOREACH (host, &hosts->list, next) {
+			if (host->control[0] && seen->len > 0 &&
+				strcmp(strrchr(host->control, '/') + 1,
+					seen->name) == 0)
+				break;
+		}
 		if (host)
 			link_socket_seen(host);
 		at += (ssize_t)(sizeof(*seen) + seen->len);
@@ -248,9 +249,10 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	struct host *host;
 
 	(void)fd, (void)what;
-	LIST_FOREACH(host, &hosts->list, next)
-	if (host->control[0] && access(host->control, F_OK) == 0)
-		link_socket_seen(host);
+	LIST_FOREACH (host, &hosts->list, next) {
+		if (host->control[0] && access(host->control, F_OK) == 0)
+			link_socket_seen(host);
+	}
 }
 
 /* A user may have few inotify instances (fs.inotify.max_user_instances): who

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "supervisor/steps/ask.h"
 #include "supervisor/steps/steps.h"
 
 enum {
@@ -121,6 +122,31 @@ bool is_cut_off(struct step_run *run)
 		return false;
 	step_saw(run, VIEW_UNKNOWN, "%s", why);
 	return true;
+}
+
+static void reached(void *arg, const json_t *result, const struct err *err)
+{
+	struct step_run *run = arg;
+	struct err look = {0};
+
+	if (!result)
+		step_saw(run, VIEW_UNKNOWN, "%s", err->msg);
+	else if (!run->then(run, &look))
+		step_cannot_look(run, &look);
+}
+
+/* A link that is cut is silent for as long as a question may take, before ssh
+ * gives it up. */
+void if_reached(
+	struct step_run *run, const struct target *target, step_fn *then)
+{
+	struct err err = {0};
+
+	run->call = NULL; /* it has ended */
+	run->then = then;
+	if (!ask_host(
+		    run, target, "clock", json_object(), ASK_MS, reached, &err))
+		step_cannot_look(run, &err);
 }
 
 /* What the last start that is done saw (one that was started again before its

@@ -266,7 +266,11 @@ static void cannot_see_claims(struct step_run *run, const struct err *err)
 		"%.170s; claims are left in %.60s/.syncup/claims there, to be "
 		"removed by hand if it never comes back",
 		err->msg, ask_root(run));
-	if (step_intent_age_ms(run) >= patience - LAST_LOOK_MS)
+	/* Before anything was tried that would be a failure, and a reason to
+	 * turn back; what is in reach can go, and only what is ours goes. */
+	if (!run->past->intents)
+		step_saw(run, VIEW_NOT_YET, "%s", why.msg);
+	else if (step_intent_age_ms(run) >= patience - LAST_LOOK_MS)
 		step_blocked(run, &why);
 	else
 		step_saw(run, VIEW_UNKNOWN, "%s", why.msg);

@@ -406,12 +406,21 @@ static void ask_next_phase(struct step_run *run)
 		step_cannot_look(run, &err);
 }
 
+static bool go_on_asking(struct step_run *run, struct err *err)
+{
+	json_t *asked = json_object_get(run->memory, "asked");
+
+	(void)err;
+	(void)json_integer_set(asked, json_integer_value(asked) + 1);
+	ask_next_phase(run);
+	return true;
+}
+
 static void phase_told(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
 	struct step_run *run = arg;
 	const struct target *target = asked_target(run);
-	json_t *asked = json_object_get(run->memory, "asked");
 	struct err runs = {0};
 
 	run->call = NULL;
@@ -421,14 +430,17 @@ static void phase_told(
 		step_saw(run, VIEW_UNKNOWN, "%s", host_trouble(target->host));
 		return;
 	}
-	if (!err && is_another(run, target, progress, true, &runs)) {
+	if (err) {
+		if_reached(run, target, go_on_asking);
+		return;
+	}
+	if (is_another(run, target, progress, true, &runs)) {
 		step_blocked(run, &runs);
 		return;
 	}
-	if (err || progress->phase == SYNC_PHASE_PAUSED ||
+	if (progress->phase == SYNC_PHASE_PAUSED ||
 		progress->phase == SYNC_PHASE_IDLE) {
-		(void)json_integer_set(asked, json_integer_value(asked) + 1);
-		ask_next_phase(run);
+		(void)go_on_asking(run, NULL);
 		return;
 	}
 	(void)err_set(&runs, ERR_DECIDE,

@@ -133,6 +133,13 @@ static bool has_answered(const struct step_run *run)
 	return false;
 }
 
+static bool saw_never_answer(struct step_run *run, struct err *err)
+{
+	(void)err;
+	step_saw(run, VIEW_REACHED, "it never answered");
+	return true;
+}
+
 static void stoppable(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
@@ -144,7 +151,7 @@ static void stoppable(
 	if (err && is_cut_off(run))
 		return;
 	if (err && leaving && !has_answered(run)) {
-		step_saw(run, VIEW_REACHED, "it never answered");
+		if_reached(run, run->target, saw_never_answer);
 		return;
 	}
 	if (err) {

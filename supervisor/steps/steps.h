@@ -48,6 +48,10 @@ bool post_to_sync(struct step_run *run, bool resumes, sync_reply_fn *done,
 	struct err *err);
 /* api.c: the host cannot be reached just now, which is the answer to a look. */
 bool is_cut_off(struct step_run *run);
+/* api.c: an API did not answer; goes on with `then` if its host does, answers
+ * the look or guard otherwise. */
+void if_reached(
+	struct step_run *run, const struct target *target, step_fn *then);
 /* api.c: what the last start that is done saw, or else what was planned. */
 const json_t *last_known(
 	const struct step_run *run, const struct target *target);

@@ -143,6 +143,8 @@ static void silent_process(void *arg, const struct process_seen *seen)
 		(leaving(run) || landing(run) ||
 			run->past->how != RUN_HOW_NONE))
 		step_saw(run, VIEW_REACHED, "not running");
+	else if (seen->view == PROCESS_UNKNOWN && is_cut_off(run))
+		return; /* it broke off while we looked */
 	else if (leaving(run) && start && start->status != RUN_DONE)
 		step_saw(run, VIEW_REACHED, "it never answered");
 	else if (seen->view == PROCESS_GONE)

@@ -19,7 +19,7 @@ left_there() { # what a syncup-host or a bootstrap would leave, of this world
 	find "$W/run" /dev/shm /tmp /var/tmp -maxdepth 1 -user "$(id -un)" \
 		\( -name '.syncup-host-??????????' -o -name 'syncup-ssh-*' \) -newer "$W/began" 2>/dev/null |
 		grep -v '^/tmp/syncup-ssh' || true
-	find "/dev/shm" -maxdepth 1 -name ".syncup-host-$(id -u)-$(printf %s "$1" | sha256sum | cut -c1-16)"
+	find "/dev/shm" -maxdepth 1 -name ".syncup-host-$(id -u)-$(printf "%s db1" "$1" | sha256sum | cut -c1-16)"
 }
 
 nothing_left() { [ -z "$(left_there "$1")" ]; }

@@ -66,17 +66,19 @@ out_of_reach_at_plan() {
 	expect_hosts_upgraded
 }
 
-# What cannot be reached when the claims are to go is said, and the run goes on.
-out_of_reach_at_release() {
+# What cannot be reached when the claims are to go is said, and the run goes on;
+# those of the other host go.
+out_of_reach_at_release() { # host, the other
 	two_hosts
 	sed -i 's/timeouts: {/&reach: 8, /' "$W/fleet.yaml"
 	(until grep -qs 'settling lane' "$W/out.syncup" || grep -qs 'watching' "$W/out.syncup"; do sleep 0.05; done
-		out_of_reach db2) &
+		out_of_reach "$1") &
 	syncup run "$W/fleet.yaml"
 	wait
 	expect_code 6 "a host out of reach when claims go"
-	said 'release lane:test: .*db2.*claims are left in'
-	in_reach db2
+	said "release lane:test: .*$1.*claims are left in"
+	expect_no_claims_on "$2"
+	in_reach "$1"
 	syncup run "$W/fleet.yaml"
 	expect_code 0 "in reach again"
 	expect_hosts_upgraded
@@ -110,6 +112,7 @@ scenario "an upgrade" upgrade
 scenario "a version that refuses" turned_back
 scenario "another's claim on one host" held_on_one
 scenario "a host out of reach at plan" out_of_reach_at_plan
-scenario "a host out of reach at release" out_of_reach_at_release
+scenario "the first host out of reach at release" out_of_reach_at_release db1 db2
+scenario "the second host out of reach at release" out_of_reach_at_release db2 db1
 scenario "processes here and there" here_and_there
 scenarios_end
