@@ -394,12 +394,22 @@ static bool say_last_words(const struct detach *detach)
 	return said;
 }
 
+/* Restart= is for a run that has begun: one that is said to have failed must not
+ * begin half a minute later all the same. */
+static void give_up(const struct detach *detach)
+{
+	(void)sd_bus_call_method(detach->bus, MANAGER, MANAGER_PATH,
+		MANAGER ".Manager", "StopUnit", NULL, NULL, "ss", detach->unit,
+		"replace");
+}
+
 static int fail_as_it_did(const struct detach *detach)
 {
 	bool exited = number_of(detach, "ExecMainCode") == CLD_EXITED;
 	int status = number_of(detach, "ExecMainStatus");
 	const char *of_user = detach->user ? "--user " : "";
 
+	give_up(detach);
 	if (exited)
 		cli_tell(EVENT_NONE, status, "%s ended at once with exit %d",
 			detach->unit, status);
