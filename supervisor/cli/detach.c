@@ -409,7 +409,6 @@ static int fail_as_it_did(const struct detach *detach)
 	int status = number_of(detach, "ExecMainStatus");
 	const char *of_user = detach->user ? "--user " : "";
 
-	give_up(detach);
 	if (exited)
 		cli_tell(EVENT_NONE, status, "%s ended at once with exit %d",
 			detach->unit, status);
@@ -418,6 +417,7 @@ static int fail_as_it_did(const struct detach *detach)
 			detach->unit, detach->result);
 	if (!say_last_words(detach))
 		cli_type("journalctl %s-u %s", of_user, detach->unit);
+	give_up(detach);
 	return exited && status > 0 && status < 256 ? status
 						    : err_exit_code(ERR_BUG);
 }
