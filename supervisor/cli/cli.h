@@ -128,9 +128,10 @@ int cli_fail_traces(const struct cli_place *place, const struct err *err);
 struct cli_answer { /* STEP@TARGET=WORD, in parts */
 	char text[400];
 	const char *step, *target, *word;
+	bool given; /* earlier, in the same words: it is in the journal */
 };
 
-/* Refuses what the run did not ask when it stopped. */
+/* Refuses what the run did not ask when it stopped, and never did. */
 bool cli_answer_parse(const struct run_state *state, const char *text,
 	struct cli_answer *ret_answer, struct err *err) WARN_UNUSED;
 

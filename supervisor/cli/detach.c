@@ -296,6 +296,10 @@ static bool start(struct detach *detach, const struct cli_args *args,
 			fleet);
 	else if (!ok)
 		(void)bus_failed(err, code, &error, "starting a unit");
+	/* No answer is no refusal. */
+	if (!ok && (code == -ETIMEDOUT || code == -ECONNRESET ||
+			   code == -ENOTCONN))
+		err->code = ERR_AGAIN;
 	sd_bus_error_free(&error);
 	(void)sd_bus_message_unref(call);
 	(void)sd_bus_message_unref(reply);
@@ -394,6 +398,15 @@ static bool say_last_words(const struct detach *detach)
 	return said;
 }
 
+/* Restart= is for a run that has begun: one that is said to have failed must
+ * not begin half a minute later all the same. */
+static void give_up(const struct detach *detach)
+{
+	(void)sd_bus_call_method(detach->bus, MANAGER, MANAGER_PATH,
+		MANAGER ".Manager", "StopUnit", NULL, NULL, "ss", detach->unit,
+		"replace");
+}
+
 static int fail_as_it_did(const struct detach *detach)
 {
 	bool exited = number_of(detach, "ExecMainCode") == CLD_EXITED;
@@ -408,6 +421,7 @@ static int fail_as_it_did(const struct detach *detach)
 			detach->unit, detach->result);
 	if (!say_last_words(detach))
 		cli_type("journalctl %s-u %s", of_user, detach->unit);
+	give_up(detach);
 	return exited && status > 0 && status < 256 ? status
 						    : err_exit_code(ERR_BUG);
 }
@@ -425,6 +439,14 @@ static int say_how_to_follow(const struct detach *detach, const char *operand)
 	return 0;
 }
 
+/* It was asked to begin: exit 3 would say that nothing was done. */
+static int fail_unknown(struct err *err, const char *operand)
+{
+	err->code = ERR_BUG;
+	return cli_fail_next(
+		err, "syncup status %s   to see whether it has begun", operand);
+}
+
 static int hand_over(
 	struct detach *detach, const struct cli_args *args, const char *fleet)
 {
@@ -438,16 +460,19 @@ static int hand_over(
 		return cli_fail(&err);
 	}
 	if (!check_environment(&err) || !connect_manager(detach, &err) ||
-		!start(detach, args, fleet, program, &err))
+		!start(detach, args, fleet, program, &err)) {
+		if (err.code == ERR_AGAIN)
+			return fail_unknown(&err, args->word[0]);
 		return err.code == ERR_HELD
 			       ? cli_fail_next(&err, "syncup status %s",
 					 args->word[0])
 			       : cli_fail(&err);
+	}
 	if (sd_bus_path_encode(
 		    MANAGER_PATH "/unit", detach->unit, &detach->path) < 0)
 		memory_out();
 	if (!await(detach, &err))
-		return cli_fail(&err);
+		return fail_unknown(&err, args->word[0]);
 	if (strcmp(detach->result, "done") == 0)
 		return say_how_to_follow(detach, args->word[0]);
 	return fail_as_it_did(detach);

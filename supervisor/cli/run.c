@@ -218,7 +218,7 @@ static int go_on(const struct cli_place *place, const struct run_state *state,
 {
 	struct cli_answer answer = {0};
 	const char *take_over = taken_over(state, args);
-	const struct cli_session session = {
+	struct cli_session session = {
 		.place = place,
 		.take_over = take_over,
 		.answer = cli_value(args, "answer") ? &answer : NULL,
@@ -240,6 +240,8 @@ static int go_on(const struct cli_place *place, const struct run_state *state,
 	if (session.answer && !cli_answer_parse(state,
 				      cli_value(args, "answer"), &answer, &err))
 		return cli_fail_next(&err, "syncup help run");
+	if (answer.given)
+		session.answer = NULL;
 	if (take_over && !cli_place_lock_lost(place, install_root(state),
 				 take_over, &lost, &err))
 		return fail_lost(place, &err);

@@ -149,10 +149,24 @@ static bool is_asked(const struct run_state *state, const char *question)
 	return false;
 }
 
+/* The same line is also the way to recover: what was answered need not be asked
+ * any more. */
+static bool was_answered(
+	const struct run_state *state, const struct cli_answer *answer)
+{
+	for (unsigned i = 0; i < state->answer_count; i++)
+		if (strcmp(state->answer[i].step, answer->step) == 0 &&
+			strcmp(state->answer[i].target, answer->target) == 0 &&
+			strcmp(state->answer[i].answer, answer->word) == 0)
+			return true;
+	return false;
+}
+
 bool cli_answer_parse(const struct run_state *state, const char *text,
 	struct cli_answer *ret_answer, struct err *err)
 {
 	char *equals, *at;
+	bool asked;
 
 	(void)snprintf(ret_answer->text, sizeof(ret_answer->text), "%s", text);
 	equals = strrchr(ret_answer->text, '=');
@@ -168,16 +182,17 @@ bool cli_answer_parse(const struct run_state *state, const char *text,
 		return err_set(err, ERR_USAGE,
 			"--answer wants again, done or stop, not \"%.40s\"",
 			ret_answer->word);
-	/* One that comes before its question would be believed later. */
-	if (!is_asked(state, ret_answer->text))
-		return err_set(err, ERR_USAGE,
-			"--answer: the run did not stop with a question about "
-			"%.100s",
-			ret_answer->text);
+	asked = is_asked(state, ret_answer->text);
 	*at = '\0';
 	ret_answer->step = ret_answer->text;
 	ret_answer->target = at + 1;
-	return true;
+	ret_answer->given = !asked && was_answered(state, ret_answer);
+	/* One that comes before its question would be believed later. */
+	return asked || ret_answer->given ||
+	       err_set(err, ERR_USAGE,
+		       "--answer: the run did not stop with a question about "
+		       "%.100s@%.100s",
+		       ret_answer->step, ret_answer->target);
 }
 
 static struct event *listen_for(struct engine *engine, int signal_number,

@@ -186,15 +186,29 @@ static bool is_killer(const char *path)
 	return false;
 }
 
+/* Each of them is run, one after the other; NULL: there is none. */
+static const char *stop_command(const json_t *unit)
+{
+	const json_t *list = json_object_get(unit, "ExecStop");
+	const char *path = NULL;
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (list, i, item) {
+		path = unit_text(item, "path");
+		if (is_killer(path))
+			break;
+	}
+	return path;
+}
+
 static bool check_stop_command(
 	struct survey *survey, struct seen_instance *seen)
 {
-	const json_t *stop =
-		json_array_get(json_object_get(seen->unit, "ExecStop"), 0);
-	const char *path = unit_text(stop, "path");
+	const char *path = stop_command(seen->unit);
 	struct finding *finding;
 
-	if (!stop)
+	if (!path)
 		return true;
 	finding =
 		add(survey, is_killer(path) ? FINDING_REFUSAL : FINDING_WARNING,
@@ -214,33 +228,54 @@ static bool check_stop_command(
 	return false;
 }
 
-/* With "mixed", only the main process gets SIGTERM; what is left when that has
- * ended is killed. */
-static bool is_killed_with_wrapper(const struct seen_instance *seen)
+/* Its main process is another than the sync. */
+static bool is_wrapped(const struct seen_instance *seen)
 {
 	int64_t main_pid = unit_number(seen->unit, "MainPID");
 
-	return is(seen->unit, "KillMode", "mixed") && main_pid &&
-	       seen->process.pid > 0 && seen->process.pid != main_pid;
+	return main_pid && seen->process.pid > 0 &&
+	       seen->process.pid != main_pid;
+}
+
+/* What is left when the main process has ended gets SIGKILL with "mixed", and
+ * with "control-group", where it had its SIGTERM, too, another one. */
+static bool check_wrapped(struct survey *survey, struct seen_instance *seen)
+{
+	bool mixed = is(seen->unit, "KillMode", "mixed");
+	struct finding *finding;
+
+	if (!is_wrapped(seen) ||
+		(!mixed && !is(seen->unit, "KillMode", "control-group")))
+		return true;
+	finding = add(survey, FINDING_WARNING, "unit-stop", seen);
+	finding_say(finding,
+		"the main process of %s is a wrapper, and the sync gets %s",
+		seen->instance->unit,
+		mixed ? "SIGKILL when that ends"
+		      : "a second SIGTERM when that ends: it makes mongosync "
+			"before 1.20 panic");
+	finding_fix(finding,
+		"have the wrapper end in \"exec\", so that the sync is the "
+		"main "
+		"process of %s",
+		seen->instance->unit);
+	return false;
 }
 
 static bool check_kill_mode(struct survey *survey, struct seen_instance *seen)
 {
 	const char *mode = unit_text(seen->unit, "KillMode");
 	bool none = strcmp(mode, "none") == 0;
-	bool wrapped = is_killed_with_wrapper(seen);
 	struct finding *finding;
 
-	if (!none && !wrapped && strcmp(mode, "process") != 0)
-		return true;
+	if (!none && strcmp(mode, "process") != 0)
+		return check_wrapped(survey, seen);
 	finding = add(survey, none ? FINDING_REFUSAL : FINDING_WARNING,
 		"unit-stop", seen);
 	finding_say(finding, "%s has KillMode=%s: %s", seen->instance->unit,
 		mode,
-		none      ? "stopping it leaves the process running"
-		: wrapped ? "its main process is a wrapper, and the sync gets "
-			    "SIGKILL when that ends"
-			  : "stopping it may leave what it started running");
+		none ? "stopping it leaves the process running"
+		     : "stopping it may leave what it started running");
 	finding_fix(finding, "%s edit %s: [Service] KillMode=control-group",
 		systemctl(seen), seen->instance->unit);
 	return false;

@@ -174,29 +174,41 @@ static void await_over(
 }
 
 /* Calls are answered by sd-bus itself when a connection ends, but not when what
- * came makes no sense. */
+ * came makes no sense.  Who is told may connect anew at once: that one's calls
+ * are none of ours. */
 static void broken(struct bus *bus)
 {
+	struct call *calls = bus->calls;
+	struct await *awaits = bus->awaits;
 	struct err err = {0};
 
 	sd_bus_close_unref(bus->sd);
 	bus->sd = NULL;
-	(void)err_set(&err, ERR_AGAIN,
-		"the connection to systemd broke before it answered");
-	while (bus->calls) {
-		struct call *call = bus->calls;
-
-		bus->calls = call->next;
-		call->done(call->arg, NULL, &err);
-		free(call);
-	}
+	bus->calls = NULL;
+	bus->awaits = NULL;
+	for (struct await *await = awaits; await; await = await->next)
+		(void)event_del(await->timer);
 	for (struct watched *unit = bus->watched; unit; unit = unit->next)
 		unit->changes++;
 	memset(bus->ended, 0, sizeof(bus->ended));
 	(void)err_set(&err, ERR_AGAIN,
+		"the connection to systemd broke before it answered");
+	while (calls) {
+		struct call *call = calls;
+
+		calls = call->next;
+		call->done(call->arg, NULL, &err);
+		free(call);
+	}
+	(void)err_set(&err, ERR_AGAIN,
 		"the connection to systemd broke before a job ended");
-	while (bus->awaits)
-		await_over(bus->awaits, NULL, &err);
+	while (awaits) {
+		struct await *await = awaits;
+
+		awaits = await->next;
+		await->done(await->arg, NULL, &err);
+		await_free(await);
+	}
 }
 
 static void pump(struct bus *bus)

@@ -1,5 +1,6 @@
 #include "supervisor/report/notice.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,13 +47,13 @@ static json_t *notice_json(const struct notice *notice, const char *run,
 		(void)snprintf(
 			next, sizeof(next), "syncup plan %s", about->operand);
 	return memory_must(json_pack(
-		"{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:s, s:s, s:o}",
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
 		"schema", 1, "event", notice->event, "id", notice->id, "fleet",
 		about->fleet, "run", run, "host", host, "at", (json_int_t)now,
 		"exit",
 		notice->exit < 0 ? json_null() : json_integer(notice->exit),
-		"summary", clean(notice->summary), "next", next, "status",
-		status, "processes",
+		"summary", clean(notice->summary), "next", clean(next),
+		"status", clean(status), "processes",
 		state ? report_processes_json(state, now) : json_array()));
 }
 
@@ -153,8 +154,11 @@ json_t *notice_refused(const struct notice_about *about, const char *run,
 	struct notice notice = {.event = "needs-person", .exit = code};
 	uint32_t sum = 2166136261u; /* FNV-1a: the same reason, the same id */
 
+	/* Without its numbers: a lag, a pid or what is free is another each
+	 * time. */
 	for (const char *at = why; *at; at++)
-		sum = (sum ^ (unsigned char)*at) * 16777619u;
+		if (!isdigit((unsigned char)*at))
+			sum = (sum ^ (unsigned char)*at) * 16777619u;
 	(void)snprintf(notice.id, sizeof(notice.id), "%s/refused/%d/%08x",
 		run[0] ? run : about->fleet, code, sum);
 	(void)snprintf(notice.summary, sizeof(notice.summary), "%s", why);

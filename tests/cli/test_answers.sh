@@ -47,6 +47,20 @@ test_answers() {
 	expect_untouched "an answer to a finished run"
 }
 
+# Killed after the answer: the same line is the way to recover.
+test_answer_twice() {
+	asked
+	rm "$W/destination/helper_faults.json"
+	CODE=0
+	{ SYNCUP_CRASH_ON="before activate" "$SYNCUP" run --answer save@metadata:test=again "$W/fleet.yaml" \
+		>"$W/out.syncup" 2>&1 </dev/null || CODE=$?; } 2>/dev/null
+	[ $CODE = 137 ] || fail "exit $CODE, it did not die"
+	wrong_answer save@metadata:test=done ': the run did not stop with a question about save@metadata:test$'
+	syncup run --answer save@metadata:test=again "$W/fleet.yaml"
+	expect_code 0 "the same line"
+	expect_upgraded
+}
+
 test_answer_done() {
 	quick_world 1
 	die_at "before start"
@@ -74,6 +88,6 @@ test_removed_claim() {
 	expect_upgraded
 }
 
-for test in test_answers test_answer_done test_removed_claim; do
+for test in test_answers test_answer_twice test_answer_done test_removed_claim; do
 	($test) || exit 1
 done

@@ -56,7 +56,9 @@ stopping() {
 	unit_is shard0 '{KillMode: "process"}'
 	warns unit-stop "KillMode=process"
 	unit_is shard0 '{KillMode: "mixed", MainPID: 1}'
-	warns unit-stop "its main process is a wrapper"
+	warns unit-stop "is a wrapper, and the sync gets SIGKILL"
+	unit_is shard0 '{KillMode: "control-group", MainPID: 1}'
+	warns unit-stop "is a wrapper, and the sync gets a second SIGTERM"
 	unit_is shard0 '{SendSIGHUP: true}'
 	warns unit-stop "SendSIGHUP=yes"
 	unit_is shard0 '{KillSignal: 2}'

@@ -139,8 +139,9 @@ static void test_notices_of_a_run_that_ended(void **state)
 
 static void test_notice_refused_is_one_for_one_reason(void **state)
 {
-	json_t *one = notice_refused(&about, "", 3, "no room", second(1));
-	json_t *same = notice_refused(&about, "", 3, "no room", second(2));
+	json_t *one = notice_refused(&about, "", 3, "no room: 7 MB", second(1));
+	json_t *same =
+		notice_refused(&about, "", 3, "no room: 12 MB", second(2));
 	json_t *other = notice_refused(&about, "", 3, "no key", second(3));
 
 	(void)state;
@@ -153,6 +154,16 @@ static void test_notice_refused_is_one_for_one_reason(void **state)
 	json_decref(other);
 }
 
+static void test_notice_of_a_fleet_file_with_any_name(void **state)
+{
+	const struct notice_about odd = {"shop", "/etc/sh\xf6p.yaml"};
+	json_t *one = notice_refused(&odd, "", 3, "no room", second(1));
+
+	(void)state;
+	assert_non_null(strstr(text_of(one, "next"), "/etc/sh"));
+	json_decref(one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +173,7 @@ int main(void)
 		TEST(test_notices_of_the_same_question_again),
 		TEST(test_notices_of_a_run_that_ended),
 		TEST(test_notice_refused_is_one_for_one_reason),
+		TEST(test_notice_of_a_fleet_file_with_any_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
