@@ -216,6 +216,10 @@ bool op_claims_remove(const json_t *ask, json_t **ret_result, struct err *err)
 			err->code != ERR_HELD)
 			return false;
 	}
+	/* With the last claim goes the hold; one that stays is in the way of
+	 * nobody. */
+	if (!link_hold_release(root, run, err) && err->code == ERR_STORAGE)
+		return false;
 	*ret_result = json_object();
 	return true;
 }

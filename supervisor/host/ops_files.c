@@ -324,8 +324,12 @@ static bool op_receive(const json_t *ask, json_t **ret_result, struct err *err)
 		return false;
 	ok = arriving_open(ask, &arriving, err);
 	if (ok && arriving.size == offset) {
-		ok = lseek(arriving.fd, offset, SEEK_SET) == offset &&
+		ok = (lseek(arriving.fd, offset, SEEK_SET) == offset ||
+			     err_sys(err, ERR_STORAGE, errno, "seeking")) &&
 		     atomic_write_all(arriving.fd, data, len, err);
+		if (!ok)
+			(void)err_wrap(err, "writing %s/versions/%s",
+				text_of(ask, "root", err), arriving.name);
 		arriving.size += (off_t)len;
 		sys_crash_point("host: received");
 	}

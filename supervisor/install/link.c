@@ -197,19 +197,26 @@ static bool names_run(
 	return true;
 }
 
+/* Its claims are made before it, and go when its run has ended. */
+bool link_hold_release(const char *root, const char *run, struct err *err)
+{
+	struct claimed claimed = {run, false};
+
+	return claim_each(root, names_run, &claimed, err) &&
+	       (claimed.is_claimed || link_hold_remove(root, run, err));
+}
+
 static bool sweep_hold(
 	const char *root, int versions, const char *entry, struct err *err)
 {
-	struct claimed claimed = {entry + strlen(LINKS_HOLD), false};
+	const char *run = entry + strlen(LINKS_HOLD);
 	struct stat st;
 
 	if (fstatat(versions, entry, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		st.st_mtime > time(NULL) - FILES_DAY_S ||
-		!files_name_is_plain(claimed.run))
+		!files_name_is_plain(run))
 		return true;
-	/* Its claims are made before it, and go when its run has ended. */
-	return claim_each(root, names_run, &claimed, err) &&
-	       (claimed.is_claimed || link_hold_remove(root, claimed.run, err));
+	return link_hold_release(root, run, err);
 }
 
 bool link_hold_sweep(const char *root, struct err *err)

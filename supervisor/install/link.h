@@ -50,6 +50,9 @@ bool link_hold(const struct link_spec *link, const char *run,
  * <root>/.syncup/links), or one in <root> or <root>/<lane>. */
 bool link_hold_remove(
 	const char *root, const char *run, struct err *err) WARN_UNUSED;
+/* The same if no claim on this root names the run any more. */
+bool link_hold_release(
+	const char *root, const char *run, struct err *err) WARN_UNUSED;
 /* The same for every run that is over: no claim on this root names it, and its
  * hold is older than a day. */
 bool link_hold_sweep(const char *root, struct err *err) WARN_UNUSED;

@@ -34,8 +34,8 @@ count() { # WHAT HOW_MANY: run.sh adds them up
 
 # What a bench could leave on the machine, if it were wrong.
 machine_listing() {
-	find /etc /opt /root/.ssh /srv /var/lib/systemd -xdev -printf '%p %y %m %u %s %T@ %l\n' 2>/dev/null | sort
-	find /run /tmp /var/tmp -xdev -maxdepth 2 \( -name '*syncup-bench*' -o -path '/run/netns/host[0-9]' \) 2>/dev/null | sort
+	find /etc /opt /root/.ssh /var/lib/systemd -xdev -printf '%p %y %m %u %s %T@ %l\n' 2>/dev/null | sort
+	find /run /srv /tmp /var/tmp -xdev -maxdepth 2 \( -name '*syncup-bench*' -o -path '/run/netns/host[0-9]' \) 2>/dev/null | sort
 	ip -o link 2>/dev/null | grep -E '^[0-9]+: (bench|ops|host[0-9])[:@]' | cut -d: -f2
 	findmnt -rno TARGET,SOURCE | grep -F "${BENCH##*/}"
 	uname -n
@@ -75,12 +75,12 @@ bench_can() { # why it cannot, in REPLY
 	unshare --mount --net --pid --fork --propagation private sh -c '
 		mount -t tmpfs none /mnt && mkdir /mnt/u /mnt/w /mnt/r /mnt/c &&
 		mount -t overlay none -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt/r &&
-		mount -t cgroup2 none /mnt/c && mkdir "/mnt/c/syncup-bench.$0" && rmdir "/mnt/c/syncup-bench.$0" &&
+		mount -t cgroup2 none /mnt/c && mkdir "/mnt/c/syncup-bench.probe.$0" && rmdir "/mnt/c/syncup-bench.probe.$0" &&
 		ip link add name bench type bridge' $$ >/dev/null 2>&1
 }
 
 bench_outside() { # the test and its arguments
-	local code=0 listing inner
+	local code=0 listing inner name
 	if ! bench_can; then
 		printf 'skipped: %s\n' "$REPLY"
 		count skipped 1
@@ -89,7 +89,8 @@ bench_outside() { # the test and its arguments
 	BENCH_BEGUN=$(date +%s)
 	listing=$(machine_listing)
 	cgroups_away
-	BENCH_INSIDE=syncup-bench.$$ setpriv --pdeathsig KILL unshare --mount --net --pid --ipc --uts --fork --kill-child \
+	name=syncup-bench.$EPOCHSECONDS.$$
+	BENCH_INSIDE=$name setpriv --pdeathsig KILL unshare --mount --net --pid --ipc --uts --fork --kill-child \
 		--mount-proc --propagation private bash "$@" <&0 &
 	inner=$!
 	# shellcheck disable=SC2064 # it is this one
@@ -100,12 +101,11 @@ bench_outside() { # the test and its arguments
 	done 2>/dev/null
 	trap '' INT TERM HUP
 	[ ! "${INTERRUPTED:-}" ] || code=130
-	BENCH_INSIDE=syncup-bench.$$
-	for _ in {1..100}; do # the kernel is still at it
-		in_cgroups "find $BENCH_INSIDE -depth -type d -exec rmdir {} + 2>/dev/null; ! [ -e $BENCH_INSIDE ]" && break
-		sleep 0.05
+	for _ in {1..300}; do # the kernel is still at it
+		in_cgroups "find $name -depth -type d -exec rmdir {} + 2>/dev/null; ! [ -e $name ]" && break
+		sleep 0.1
 	done
-	in_cgroups "! [ -e $BENCH_INSIDE ]" || { printf 'FAIL: processes outlive the bench\n' >&2; code=1; }
+	in_cgroups "! [ -e $name ]" || { printf 'FAIL: processes outlive the bench\n' >&2; code=1; }
 	machine_is_as_before "$listing" || code=1
 	exit $code
 }
@@ -181,7 +181,8 @@ MASKED=(getty.target systemd-udevd.service systemd-udev-trigger.service systemd-
 	systemd-journald-audit.socket systemd-pstore.service systemd-firstboot.service systemd-sysctl.service
 	ldconfig.service dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount
 	sys-kernel-config.mount sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount
-	kmod-static-nodes.service modprobe@.service)
+	kmod-static-nodes.service modprobe@.service
+	user@0.service) # root's own manager: see room_for_a_host
 
 # bench_image: the network, and what all hosts have in common.  A test may add to
 # $BENCH/image (paths as in a host) before a host boots.
@@ -298,11 +299,22 @@ disk() {
 
 boot() { # NAME...: returns when all of them are up
 	local host
-	for host; do power_on "$host"; done
+	for host; do
+		wait_for 200 room_for_a_host || complain "too many hosts on this machine; see fs.inotify.max_user_instances"
+		power_on "$host"
+	done
 	for host; do
 		wait_for 30 host_is_up "$host" || boot_failed "$host"
 		! has_ended "${BOOTER[$host]}" || boot_failed "$host"
 	done
+}
+
+# All hosts of the machine are root's, who may have only so many of these: 128
+# unless changed, five or so a host.
+room_for_a_host() {
+	python3 -c 'import ctypes
+libc = ctypes.CDLL(None)
+raise SystemExit(any(libc.inotify_init1(0) < 0 for i in range(12)))'
 }
 
 power_on() { # NAME
@@ -310,7 +322,8 @@ power_on() { # NAME
 	cat /proc/sys/kernel/random/uuid >"$here/boot_id"
 	mkdir -p "$BENCH/cgroup/$BENCH_INSIDE/$host"
 	ip netns add "$host"
-	ip link add name "$host" type veth peer name eth0 netns "$host"
+	ip link add name "$host" type veth peer name eth0 \
+		address "$(printf '02:00:0a:4d:00:%02x' "${ADDRESS[$host]##*.}")" netns "$host" # the same after a boot
 	ip link set "$host" master bench up
 	ip -n "$host" addr add "${ADDRESS[$host]}/24" dev eth0
 	ip -n "$host" link set eth0 up

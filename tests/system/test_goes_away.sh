@@ -24,7 +24,7 @@ until_true() { # seconds, command...
 scratch=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$scratch"' EXIT
 # Its pid is in the name of its cgroups: who looks for it finds nobody else's.
-cgroups_of() { unshare -m --propagation private sh -c "mount -t cgroup2 none /mnt && ls -d /mnt/syncup-bench.$1" 2>/dev/null; }
+cgroups_of() { unshare -m --propagation private sh -c "mount -t cgroup2 none /mnt && ls -d /mnt/syncup-bench.*.$1" 2>/dev/null; }
 processes_of() { pgrep -f "test_goes_away.sh hosts $scratch/$1\$" || true; }
 no_processes_of() { [ -z "$(processes_of "$1")" ]; }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Nobody types anything: the units that come with syncup begin a run by their
 # timer and finish it at boot, as the user of the sync processes.
-SCENARIOS=(continues timer turned_back)
+SCENARIOS=(continues continues_elsewhere timer turned_back)
 WHO=mongosync
 . "$(dirname "$0")/world.sh"
 

@@ -22,7 +22,7 @@ WORLDS=$BENCH/worlds
 # units by a rule of polkit; or alice, whose all of it is, by her user manager.
 WHO=${WHO:-root}
 SYNC_USER=mongosync SYNC_ID=870
-FLEET=/etc/syncup/test.yaml ROOT=/opt/mongosync STATE=/var/lib/syncup LOGS=/var/log/mongosync
+FLEET=/etc/syncup/test.yaml ROOT=/opt/mongosync STATE=${STATE:-/var/lib/syncup} LOGS=/var/log/mongosync
 UNITS=/etc/systemd/system TARGET=multi-user.target
 if [ "$WHO" = alice ]; then
 	SYNC_USER=alice SYNC_ID=871

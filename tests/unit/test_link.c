@@ -1,3 +1,4 @@
+#include "supervisor/install/claim.h"
 #include "supervisor/install/link.h"
 
 #include "install_world.h"
@@ -246,6 +247,26 @@ static void test_link_hold_remove(void **state)
 	assert_true(link_hold_remove(world->root, run, &world->err));
 }
 
+/* Another lane of the run may still have to turn its link there. */
+static void test_link_hold_release_waits_for_the_last_claim(void **state)
+{
+	struct world *world = *state;
+	struct link_spec link = lane_link(world);
+	struct claim claim = {.host = "db1", .state_dir = "/var/lib/syncup"};
+
+	(void)snprintf(claim.run, sizeof(claim.run), "%s", run);
+	make_version(world, "1.13.0");
+	assert_true(
+		claim_create(world->root, "shard0", &claim, NULL, &world->err));
+	assert_true(link_hold(&link, run, &world->err));
+	assert_true(link_point(&link, "1.13.0", &world->err));
+	assert_true(link_hold_release(world->root, run, &world->err));
+	assert_true(exists(world_path(world, HOLD)));
+	assert_true(claim_remove(world->root, "shard0", run, &world->err));
+	assert_true(link_hold_release(world->root, run, &world->err));
+	assert_false(exists(world_path(world, HOLD)));
+}
+
 /* The root may have been named in another way when the link was made. */
 static void test_link_hold_remove_other_spelling_of_the_root(void **state)
 {
@@ -479,6 +500,7 @@ int main(int argc, char **argv)
 		TEST(test_link_hold_refuses_to_start_and_names_the_run),
 		TEST(test_link_hold_refuses_names_that_are_none),
 		TEST(test_link_hold_remove),
+		TEST(test_link_hold_release_waits_for_the_last_claim),
 		TEST(test_link_hold_remove_other_spelling_of_the_root),
 		TEST(test_link_check_writable_file_of_a_package),
 		TEST(test_link_check_writable_local_diversion),
