@@ -301,18 +301,20 @@ remember() { # HOST...
 }
 
 expect_no_trace() { # HOST...: since remember()
-	local host new pid
+	local host new
 	for host; do
 		new=$(comm -13 "$BENCH/$host/listing" <(listing_of "$host") |
 			grep -vE "^\.$ROOT/(versions/$TO/|[a-z]+/current |\.syncup/links/)" || true)
 		[ -z "$new" ] || fail "left on $host: $new"
-		new=$(find "/proc/${INIT[$host]}/root/"{tmp,run,run/user/*,dev/shm} -xdev -name '*syncup*' 2>/dev/null || true)
-		[ -z "$new" ] || fail "left on $host: $new"
-		for pid in $(on "$host" pgrep -f syncup); do
-			fail "still runs on $host: $(on "$host" ps -o args= "$pid")"
-		done
+		# What runs there notices a moment later that the connection has ended.
+		until_true 10 is_left_alone "$host" ||
+			fail "left on $host: $(files_in_memory "$host") $(on "$host" pgrep -af syncup)"
 	done
 }
+files_in_memory() { # HOST
+	find "/proc/${INIT[$1]}/root/"{tmp,run,run/user/*,dev/shm} -xdev -name '*syncup*' 2>/dev/null || true
+}
+is_left_alone() { [ -z "$(files_in_memory "$1")" ] && ! on "$1" pgrep -f syncup >/dev/null; } # HOST
 
 # --- the end
 
