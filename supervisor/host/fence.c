@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,12 +89,12 @@ static bool find_path(const char *owner, struct err *err)
 	return true;
 }
 
-/* Locked, and still the file of that name. */
-static bool open_file(int *ret_fd, struct err *err)
+/* Locked, and still the file of that name.  make: O_CREAT or 0. */
+static bool open_file(int make, int *ret_fd, struct err *err)
 {
 	for (;;) {
 		_cleanup_fd_ int fd = open(fence_path,
-			O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+			O_RDWR | make | O_CLOEXEC | O_NOFOLLOW, 0600);
 		struct stat ours, named;
 
 		if (fd < 0)
@@ -222,7 +223,7 @@ bool fence_enter(const char *owner, const char *connection, struct err *err)
 	uint64_t since = 0;
 	bool same;
 
-	if (!find_path(owner, err) || !open_file(&fd, err))
+	if (!find_path(owner, err) || !open_file(O_CREAT, &fd, err))
 		return false;
 	if (!proc_start_ticks(server > 0 ? server : getpid(), &since, err))
 		return false;
@@ -245,16 +246,16 @@ bool fence_enter(const char *owner, const char *connection, struct err *err)
 		    : err_set(err, ERR_MEMORY, "out of memory");
 }
 
-/* Who holds the lock for long is about to end us. */
-void fence_leave(void)
+/* Who holds the lock for long is about to end us.  It is not made anew: the
+ * last one has just removed it. */
+static void leave(void)
 {
 	_cleanup_json_ json_t *file = NULL;
 	_cleanup_fd_ int fd = -1;
 	json_t *list, *process;
 	bool others = false;
 
-	if (!fence_path[0] || access(fence_path, F_OK) != 0 ||
-		!open_file(&fd, NULL))
+	if (!fence_path[0] || !open_file(0, &fd, NULL))
 		return;
 	file = read_file(fd);
 	list = json_object_get(file, "processes");
@@ -270,4 +271,16 @@ void fence_leave(void)
 		(void)write_file(fd, file, NULL);
 	else
 		(void)unlink(fence_path);
+}
+
+/* Both of our threads come here at the end; the first one's exit must not cut
+ * the other short. */
+void fence_leave(void)
+{
+	static pthread_mutex_t leaving = PTHREAD_MUTEX_INITIALIZER;
+
+	(void)pthread_mutex_lock(&leaving);
+	leave();
+	fence_path[0] = '\0';
+	(void)pthread_mutex_unlock(&leaving);
 }

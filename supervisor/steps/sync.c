@@ -14,6 +14,7 @@
 #include "supervisor/steps/steps.h"
 
 enum {
+	SLACK_MS = 1000, /* between the clocks of two hosts */
 	MOVEMENT_GAP_MS = 2000, /* between two looks that are compared */
 };
 
@@ -166,6 +167,35 @@ static bool never_landed(const struct step_run *run)
 	       step_age_ms(step) >= stage->patience_s * 1000;
 }
 
+static void still_waited_for(void *arg, const struct process_seen *seen)
+{
+	struct step_run *run = arg;
+	int64_t since = sys_boottime_ms() - run->acted_ms;
+	bool is_another = seen->view == PROCESS_RUNNING && seen->pid > 0 &&
+			  seen->age_ms + SLACK_MS < since;
+
+	step_saw(run, is_another ? VIEW_AGAIN : VIEW_NOT_YET, "%s%s%s",
+		why(run, "waits"),
+		is_another ? "; it was started since it was told" : "",
+		why(run, "lost"));
+}
+
+/* Who was told, and had no time to do it before its host went down, comes back
+ * as it was: it has to be told again. */
+static void wait_for_phase(struct step_run *run, const char *waits)
+{
+	const struct target *target = run->target;
+	struct err err = {0};
+
+	remember_why(run, "waits", waits);
+	run->call = NULL; /* it has ended */
+	if (!run->acted)
+		step_saw(run, VIEW_NOT_YET, "%s%s", waits, why(run, "lost"));
+	else if (!target->ops->observe(run->env->base, &target->process,
+			 still_waited_for, run, &err))
+		step_cannot_look(run, &err);
+}
+
 static void paused(
 	void *arg, const struct sync_progress *progress, const struct err *err)
 {
@@ -184,8 +214,7 @@ static void paused(
 	else if (progress->phase == SYNC_PHASE_RUNNING && never_landed(run))
 		step_saw(run, VIEW_REACHED, "RUNNING, its pause never came");
 	else if (progress->phase == SYNC_PHASE_RUNNING)
-		step_saw(run, VIEW_NOT_YET, "RUNNING, waiting for PAUSED%s",
-			why(run, "lost"));
+		wait_for_phase(run, "RUNNING, waiting for PAUSED");
 	else if (leaving(run))
 		step_saw(run, VIEW_REACHED, "%s", progress->phase_text);
 	else
@@ -348,8 +377,7 @@ static void resumed(
 		step_saw(run, VIEW_REACHED,
 			"warning: somebody paused it after it was resumed");
 	else if (progress->phase == SYNC_PHASE_PAUSED)
-		step_saw(run, VIEW_NOT_YET, "PAUSED, waiting for RUNNING%s",
-			why(run, "lost"));
+		wait_for_phase(run, "PAUSED, waiting for RUNNING");
 	else
 		step_saw(run, VIEW_UNKNOWN, "it is %s, waiting for PAUSED",
 			progress->phase_text);

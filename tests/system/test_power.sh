@@ -23,8 +23,7 @@ finished() { # WHAT
 	case $CODE in
 	0) ;;
 	6 | 7 | 8)
-		# There are ends to our patience: a process that was told to resume, lost
-		# its power and came back PAUSED is not told again before the next run.
+		# There are ends to our patience.
 		said 'Type: syncup run'
 		syncup run
 		expect_code 0 "the same command after $1"
