@@ -189,7 +189,7 @@ static void become(const struct manager *manager, const struct unit *unit)
 	for (size_t i = 0; i < 16; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", unit->invocation[i]);
 	(void)snprintf(path, sizeof(path), "%s/%s.log", manager->dir, hex);
-	out = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
