@@ -18,7 +18,7 @@ passed=0 failed=0 skipped=0
 # Seconds that a suite may take, building apart: on a quiet machine with 2 cores
 # each takes less than half.
 declare -A share=([check]=900 [unit]=240 [fault]=400 [fuzz]=60 [model]=240 [cli]=300
-	[guards]=600 [e2e]=1200 [system]=900 [demo]=240 [valgrind]=300 [crash]=600)
+	[guards]=600 [e2e]=1200 [system]=900 [demo]=240 [valgrind]=600 [crash]=600)
 
 suites=("$@")
 [ $# -gt 0 ] || suites=(check unit fault fuzz model cli guards e2e system demo valgrind crash)
