@@ -60,7 +60,7 @@ expect_north_back_south_upgraded() { # version of north
 # North is refused and back again before the slow stop of south has ended.
 refused_metadata() {
 	two_migrations 1.12.0 1.13.0
-	behave_in south '{"stop_ms": 4000}'
+	behave_in south '{"stop_ms": 12000}'
 	syncup run "$W/fleet.yaml"
 	expect_code 9 "the metadata of one lane is refused"
 	said 'lane north0: start north[01]: it ended at once: (fatal: )?Persisted metadata version: 10 is lower'
