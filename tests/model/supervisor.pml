@@ -156,7 +156,7 @@ inline undone_(j)
 	fi
 }
 
-/* claimed(): what was given back by a release that is not done is taken again. */
+/* if_claimed(): what was given back by a release that is not done is taken again. */
 inline try_to_act(j)
 {
 	if
