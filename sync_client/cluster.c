@@ -71,8 +71,6 @@ void cluster_library_begin(void (*log)(const char *line))
 {
 	log_line = log;
 	mongoc_log_set_handler(on_log, NULL);
-	/* Its counters are for nobody: no file for each process. */
-	(void)setenv("MONGOC_DISABLE_SHM", "1", 1);
 	mongoc_init();
 }
 

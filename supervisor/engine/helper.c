@@ -225,6 +225,25 @@ bool helpers_new_program(struct event_base *base,
 	return false;
 }
 
+/* libmongoc makes a file in /dev/shm as soon as it is loaded, before our main,
+ * for counters that nobody reads; that of a helper which is killed would stay
+ * until the next boot. */
+static char **make_environment(void)
+{
+	static char no_counters[] = "MONGOC_DISABLE_SHM=1";
+	size_t count = 0;
+	char **env;
+
+	while (environ[count])
+		count++;
+	env = calloc(count + 2, sizeof(*env));
+	if (!env)
+		return NULL;
+	memcpy(env, environ, count * sizeof(*env));
+	env[count] = no_counters;
+	return env;
+}
+
 bool helpers_new(struct event_base *base, const char *path,
 	struct helpers **ret_helpers, struct err *err)
 {
@@ -247,6 +266,12 @@ bool helpers_new(struct event_base *base, const char *path,
 	(void)snprintf(helpers->path, sizeof(helpers->path), "%s", found);
 	helpers->argv[0] = helpers->path;
 	helpers->program.argv = helpers->argv;
+	helpers->env = make_environment();
+	if (!helpers->env) {
+		helpers_free(helpers);
+		return err_set(err, ERR_MEMORY, "out of memory");
+	}
+	helpers->program.env = helpers->env;
 	*ret_helpers = helpers;
 	return true;
 }
@@ -280,5 +305,6 @@ void helpers_free(struct helpers *helpers)
 	if (helpers->pump)
 		event_free(helpers->pump);
 	question_free(helpers->hello);
+	free(helpers->env);
 	free(helpers);
 }

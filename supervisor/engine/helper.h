@@ -66,6 +66,7 @@ typedef void helper_fn(void *arg, const json_t *result, const struct err *err);
 struct helper_program { /* all borrowed for as long as the helpers live */
 	const char *name; /* in messages: "the helper" */
 	char *const *argv;
+	char *const *env; /* NULL: ours */
 	unsigned most; /* processes of it, at most 4 */
 	int errors; /* their standard error */
 	/* What it gets before anything else, not waiting for an answer. */

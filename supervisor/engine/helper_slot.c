@@ -308,8 +308,8 @@ static bool slot_start(struct slot *slot, struct err *err)
 
 	const struct helper_program *program = &slot->helpers->program;
 
-	if (!forked_pair(
-		    program->argv, program->errors, &ours, &slot->pid, err)) {
+	if (!forked_pair(program->argv, program->env, program->errors, &ours,
+		    &slot->pid, err)) {
 		if (err) /* it may be in the middle of being replaced */
 			err->code = ERR_AGAIN;
 		return false;

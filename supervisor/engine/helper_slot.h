@@ -53,6 +53,7 @@ struct helpers {
 	bool lost;
 	char path[PATH_MAX];
 	char *argv[2];
+	char **env; /* of the helper; its words are borrowed */
 };
 
 void helpers_pump_soon(struct helpers *helpers);

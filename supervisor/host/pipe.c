@@ -48,7 +48,8 @@ static bool pipe_open(struct host *host, const struct ssh_words *words,
 {
 	struct pipe *pipe = memory_calloc(1, sizeof(*pipe));
 
-	if (!forked_pair(words->word, host->errors, ret_fd, &pipe->pid, err)) {
+	if (!forked_pair(
+		    words->word, NULL, host->errors, ret_fd, &pipe->pid, err)) {
 		free(pipe);
 		return false;
 	}

@@ -120,8 +120,8 @@ int forked_outcome(int fd, const char *who, struct err *err)
 	return -1;
 }
 
-static _Noreturn void become(
-	char *const argv[], int socket, int errors, int failed, pid_t parent)
+static _Noreturn void become(char *const argv[], char *const env[], int socket,
+	int errors, int failed, pid_t parent)
 {
 	const int keep[] = {socket, socket, errors, failed};
 
@@ -133,12 +133,12 @@ static _Noreturn void become(
 		forked_fail(failed, "arranging its descriptors");
 	(void)fcntl(3, F_SETFD, FD_CLOEXEC);
 	forked_signals();
-	forked_exec(argv, environ);
+	forked_exec(argv, env);
 	forked_fail(3, "exec");
 }
 
-bool forked_pair(char *const argv[], int errors, int *ret_fd, pid_t *ret_pid,
-	struct err *err)
+bool forked_pair(char *const argv[], char *const env[], int errors, int *ret_fd,
+	pid_t *ret_pid, struct err *err)
 {
 	_cleanup_fd_ int ours = -1, theirs = -1, failed = -1, failing = -1;
 	pid_t parent = getpid(), pid;
@@ -156,7 +156,8 @@ bool forked_pair(char *const argv[], int errors, int *ret_fd, pid_t *ret_pid,
 	if (pid == -1)
 		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
 	if (pid == 0)
-		become(argv, theirs, errors, failing, parent);
+		become(argv, env ? env : environ, theirs, errors, failing,
+			parent);
 	(void)close(take_fd(&failing));
 	if (forked_outcome(failed, argv[0], err) < 0) {
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

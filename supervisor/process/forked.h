@@ -30,9 +30,9 @@ bool forked_keep(const int fd[], int count);
 void forked_exec(char *const argv[], char *const env[]);
 /* Starts argv, a child of ours that dies with us, in a session of its own; its
  * standard input and output are the other end of *ret_fd, its standard error is
- * errors.  ERR_STEP. */
-bool forked_pair(char *const argv[], int errors, int *ret_fd, pid_t *ret_pid,
-	struct err *err) WARN_UNUSED;
+ * errors.  env NULL: ours.  ERR_STEP. */
+bool forked_pair(char *const argv[], char *const env[], int errors, int *ret_fd,
+	pid_t *ret_pid, struct err *err) WARN_UNUSED;
 /* Reports errno and ends. */
 _Noreturn void forked_fail(int fd, const char *doing);
 /* Ours to read: 1 exec succeeded (or it died before), 0 nothing yet, -1 failed.

@@ -74,8 +74,9 @@ static inline json_t *describe_self(const json_t *ask)
 	json_t *op = json_object_get(ask, "op");
 	json_t *word = json_object_get(ask, "word");
 
-	return json_pack("{s:O, s:O*, s:i, s:i}", "op", op, "word", word, "pid",
-		(int)getpid(), "descriptors", (int)count_descriptors());
+	return json_pack("{s:O, s:O*, s:i, s:i, s:s*}", "op", op, "word", word,
+		"pid", (int)getpid(), "descriptors", (int)count_descriptors(),
+		"disable_shm", getenv("MONGOC_DISABLE_SHM"));
 }
 
 static inline void say_failure(const json_t *ask)

@@ -3,6 +3,21 @@
  */
 #include "tests/unit/helper_world.h"
 
+/* libmongoc reads it before main: else a helper that is killed leaves a file.
+ */
+static void test_helpers_are_told_to_make_no_file_of_counters(void **state)
+{
+	struct asked asked;
+
+	assert_null(getenv("MONGOC_DISABLE_SHM"));
+	ask(&asked, *state, "echo", PLENTY_MS);
+	wait_for(&asked);
+	assert_string_equal(
+		json_string_value(json_object_get(asked.result, "disable_shm")),
+		"1");
+	done_with(&asked);
+}
+
 /* ---- several questions ---- */
 
 static void test_helpers_ask_uses_no_more_helpers_than_allowed(void **state)
@@ -256,6 +271,8 @@ int main(void)
 		helper_world_test(
 			test_helpers_free_ends_helpers_and_calls_nobody),
 		helper_world_test(test_helpers_free_from_an_answer),
+		helper_world_test(
+			test_helpers_are_told_to_make_no_file_of_counters),
 		helper_world_test(test_helper_inherits_no_descriptor),
 		helper_world_test(test_helper_dies_with_us),
 	};

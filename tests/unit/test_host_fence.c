@@ -85,8 +85,8 @@ static struct there start(void)
 	struct there there;
 
 	(void)nanosleep(&tick, NULL);
-	assert_true(
-		forked_pair(argv, STDERR_FILENO, &there.fd, &there.pid, NULL));
+	assert_true(forked_pair(
+		argv, NULL, STDERR_FILENO, &there.fd, &there.pid, NULL));
 	assert_true(hear(&there));
 	assert_string_equal(there.line, "syncup-host ready\n");
 	return there;
@@ -255,7 +255,7 @@ static void test_it_takes_no_words_but_its_version(void **state)
 	pid_t pid;
 
 	(void)state;
-	assert_true(forked_pair(argv, -1, &fd, &pid, NULL));
+	assert_true(forked_pair(argv, NULL, -1, &fd, &pid, NULL));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), 2);
 	(void)close(fd);
