@@ -29,6 +29,9 @@ static void start(struct helper *helper, const char *argument)
 		(void)dup2(down[0], STDIN_FILENO);
 		(void)dup2(up[1], STDOUT_FILENO);
 		(void)dup2(up[1], STDERR_FILENO);
+		/* As helpers_new() does: else it complains when a process of
+		 * its number left a file in /dev/shm. */
+		(void)setenv("MONGOC_DISABLE_SHM", "1", 1);
 		(void)execl(HELPER_PROGRAM, "syncup-helper", argument,
 			(char *)NULL);
 		_exit(126);
