@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,38 +204,13 @@ static bool adopt(struct event_base *base, pid_t pid, int *pipe_fd,
 	return false;
 }
 
-/* In the copy.  A session of its own, so that Ctrl-C on our terminal is for
- * us alone to interpret. */
-static void belong_to(pid_t parent)
-{
-	(void)setsid();
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent) /* it died before the line above */
-		_exit(127);
-}
-
-static _Noreturn void become_command(char *const argv[], char *const env[],
-	int input, int output, int failed, pid_t parent)
-{
-	const int keep[] = {input, output, output, failed};
-
-	belong_to(parent);
-	if (!forked_keep(keep, 4))
-		forked_fail(failed, "arranging its descriptors");
-	(void)fcntl(3, F_SETFD, FD_CLOEXEC);
-	forked_signals();
-	forked_exec(argv, env);
-	forked_fail(3, "exec");
-}
-
 static bool run(struct event_base *base, char *const argv[], char *const env[],
 	int input, int output, int64_t timeout_ms, child_fn *done, void *arg,
 	struct child **ret_child, struct err *err)
 {
 	_cleanup_fd_ int ours = -1, theirs = -1;
-	_cleanup_fd_ int failed = -1, failing = -1;
-	pid_t parent = getpid(), pid;
-	int ends[2];
+	int ends[2], fd[3];
+	pid_t pid;
 
 	if (output < 0) {
 		if (pipe2(ends, O_CLOEXEC) != 0)
@@ -245,24 +219,11 @@ static bool run(struct event_base *base, char *const argv[], char *const env[],
 		ours = ends[0];
 		theirs = ends[1];
 	}
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
-	failed = ends[0];
-	failing = ends[1];
-	pid = forked_fork();
-	if (pid == -1)
-		return err_sys(
-			err, ERR_STEP, errno, "starting %s: fork", argv[0]);
-	if (pid == 0)
-		become_command(argv, env != NULL ? env : environ, input,
-			output < 0 ? theirs : output, failing, parent);
-	sys_crash_point("child: forked");
-	(void)close(take_fd(&failing));
-	if (forked_outcome(failed, argv[0], err) < 0) {
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+	fd[0] = input;
+	fd[1] = fd[2] = output < 0 ? theirs : output;
+	if (!forked_start(argv, env, fd, &pid, err))
 		return false;
-	}
+	sys_crash_point("child: forked");
 	return adopt(base, pid, &ours, timeout_ms, done, arg, ret_child, err);
 }
 
@@ -296,7 +257,7 @@ static _Noreturn void become_worker(
 {
 	const int keep[] = {-1, -1, STDERR_FILENO, output};
 
-	belong_to(parent);
+	forked_belong(parent);
 	if (!forked_keep(keep, 4))
 		_exit(127);
 	(void)fcntl(3, F_SETFD, FD_CLOEXEC);

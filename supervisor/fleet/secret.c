@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -341,6 +342,20 @@ char *scrub(const char *text)
 	secret_pattern_mark_keys(text, len, marks);
 	widen_marks(text, len, marks);
 	return replace_marked(text, len, marks);
+}
+
+void scrub_last_line(const char *output, char *ret_line, size_t size)
+{
+	_cleanup_free_ char *clean = scrub(output);
+	size_t end = strlen(clean), begin;
+
+	while (end > 0 && isspace((unsigned char)clean[end - 1]))
+		end--;
+	begin = end;
+	while (begin > 0 && clean[begin - 1] != '\n')
+		begin--;
+	(void)snprintf(
+		ret_line, size, "%.*s", (int)(end - begin), clean + begin);
 }
 
 /* user@host, as ssh is told where to go.  In a log it may be the end of a

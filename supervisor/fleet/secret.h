@@ -30,6 +30,9 @@ void scrub_forget(void); /* for tests and at the end */
 char *scrub(const char *text);
 void scrub_in_place(
 	char *text, size_t size); /* fixed buffers: may cut the end */
+/* The last line of what a program printed, "" for none: scrubbed before it is
+ * cut, because half a connection string is not known for one. */
+void scrub_last_line(const char *output, char *ret_line, size_t size);
 /* Every string in an object or an array, in depth. */
 void scrub_json(json_t *value);
 /* Would scrub() hide part of it even if no secret were known? */

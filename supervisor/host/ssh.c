@@ -5,7 +5,6 @@
  * would ask a person, outlive us, or make a connection that is not the
  * master's.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -129,19 +128,9 @@ void ssh_forward_words(const struct host *host, const struct forward *forward,
 
 void ssh_last_line(const char *output, char *ret_line, size_t size)
 {
-	_cleanup_free_ char *clean = scrub(output);
-	size_t end = strlen(clean), begin;
-
-	while (end > 0 && isspace((unsigned char)clean[end - 1]))
-		end--;
-	begin = end;
-	while (begin > 0 && clean[begin - 1] != '\n')
-		begin--;
-	if (begin == end)
+	scrub_last_line(output, ret_line, size);
+	if (!ret_line[0])
 		(void)snprintf(ret_line, size, "ssh ended without a word");
-	else
-		(void)snprintf(ret_line, size, "%.*s", (int)(end - begin),
-			clean + begin);
 	err_mend_text(ret_line);
 	answer_clean_text(ret_line);
 }

@@ -4,7 +4,6 @@
  * Exit statuses: start and stop 0 = done, else not done; status 0 = running,
  * 3 = not running (as LSB says), else it cannot tell.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -36,22 +35,6 @@ struct command {
 	void *arg;
 };
 
-/* What it said last, scrubbed before it is cut, because half a connection
- * string is not known for one. */
-static void last_line(const char *output, char *ret_line, size_t size)
-{
-	_cleanup_free_ char *clean = scrub(output);
-	size_t end = strlen(clean), begin;
-
-	while (end > 0 && isspace((unsigned char)clean[end - 1]))
-		end--;
-	begin = end;
-	while (begin > 0 && clean[begin - 1] != '\n')
-		begin--;
-	(void)snprintf(
-		ret_line, size, "%.*s", (int)(end - begin), clean + begin);
-}
-
 static void describe_end(const struct command *command,
 	const struct child_end *end, char *ret_text, size_t size)
 {
@@ -67,7 +50,7 @@ static void describe_end(const struct command *command,
 		tail[len > 0 ? len : 0] = '\0';
 		output = tail;
 	}
-	last_line(output, line, sizeof(line));
+	scrub_last_line(output, line, sizeof(line));
 	if (line[0] == '\0')
 		(void)snprintf(line, sizeof(line), "it said nothing");
 	if (end->timed_out)

@@ -120,15 +120,20 @@ int forked_outcome(int fd, const char *who, struct err *err)
 	return -1;
 }
 
-static _Noreturn void become(char *const argv[], char *const env[], int socket,
-	int errors, int failed, pid_t parent)
+void forked_belong(pid_t parent)
 {
-	const int keep[] = {socket, socket, errors, failed};
-
-	(void)setsid(); /* Ctrl-C on our terminal is for us to interpret */
+	(void)setsid();
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* it died before the line above */
 		_exit(127);
+}
+
+static _Noreturn void become(char *const argv[], char *const env[],
+	const int fd[3], int failed, pid_t parent)
+{
+	const int keep[] = {fd[0], fd[1], fd[2], failed};
+
+	forked_belong(parent);
 	if (!forked_keep(keep, 4))
 		forked_fail(failed, "arranging its descriptors");
 	(void)fcntl(3, F_SETFD, FD_CLOEXEC);
@@ -137,27 +142,23 @@ static _Noreturn void become(char *const argv[], char *const env[], int socket,
 	forked_fail(3, "exec");
 }
 
-bool forked_pair(char *const argv[], char *const env[], int errors, int *ret_fd,
+bool forked_start(char *const argv[], char *const env[], const int fd[3],
 	pid_t *ret_pid, struct err *err)
 {
-	_cleanup_fd_ int ours = -1, theirs = -1, failed = -1, failing = -1;
+	_cleanup_fd_ int failed = -1, failing = -1;
 	pid_t parent = getpid(), pid;
 	int ends[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
-	ours = ends[0];
-	theirs = ends[1];
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
 	failed = ends[0];
 	failing = ends[1];
 	pid = forked_fork();
 	if (pid == -1)
-		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
+		return err_sys(
+			err, ERR_STEP, errno, "starting %s: fork", argv[0]);
 	if (pid == 0)
-		become(argv, env ? env : environ, theirs, errors, failing,
-			parent);
+		become(argv, env ? env : environ, fd, failing, parent);
 	(void)close(take_fd(&failing));
 	if (forked_outcome(failed, argv[0], err) < 0) {
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -165,6 +166,23 @@ bool forked_pair(char *const argv[], char *const env[], int errors, int *ret_fd,
 		return false;
 	}
 	*ret_pid = pid;
+	return true;
+}
+
+bool forked_pair(char *const argv[], char *const env[], int errors, int *ret_fd,
+	pid_t *ret_pid, struct err *err)
+{
+	_cleanup_fd_ int ours = -1, theirs = -1;
+	int ends[2], fd[3];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return err_sys(err, ERR_STEP, errno, "starting %s", argv[0]);
+	ours = ends[0];
+	theirs = ends[1];
+	fd[0] = fd[1] = theirs;
+	fd[2] = errors;
+	if (!forked_start(argv, env, fd, ret_pid, err))
+		return false;
 	*ret_fd = take_fd(&ours);
 	return true;
 }

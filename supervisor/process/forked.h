@@ -28,9 +28,15 @@ bool forked_keep(const int fd[], int count);
 /* execve, looking in PATH only for a name without a slash; back on failure.
  * execvp alone would run a binary of another architecture as a script. */
 void forked_exec(char *const argv[], char *const env[]);
-/* Starts argv, a child of ours that dies with us, in a session of its own; its
- * standard input and output are the other end of *ret_fd, its standard error is
- * errors.  env NULL: ours.  ERR_STEP. */
+/* In the copy: a session of its own, so that Ctrl-C on our terminal is for us
+ * to interpret, and it dies with its parent. */
+void forked_belong(pid_t parent);
+/* Starts argv, a child of ours that dies with us, in a session of its own; fd
+ * are its standard input, output and error (-1: /dev/null).  env NULL: ours.
+ * ERR_STEP, also for an exec that fails. */
+bool forked_start(char *const argv[], char *const env[], const int fd[3],
+	pid_t *ret_pid, struct err *err) WARN_UNUSED;
+/* The same; its standard input and output are the other end of *ret_fd. */
 bool forked_pair(char *const argv[], char *const env[], int errors, int *ret_fd,
 	pid_t *ret_pid, struct err *err) WARN_UNUSED;
 /* Reports errno and ends. */
