@@ -10,7 +10,7 @@
  *   answer {"id":7,"ok":true,"result":{...}}
  *          {"id":7,"ok":false,"code":"again","error":"..."}
  * Codes are again (cannot reach or see it now), step, decide, config, held,
- * missing and storage.  Errors never hold a connection string.
+ * missing, storage and memory.  Errors never hold a connection string.
  *
  * identify {uri}
  *   identity ("cluster:<hex>" from config.version.clusterId, "set:<hex>" from

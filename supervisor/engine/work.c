@@ -112,23 +112,28 @@ static bool out_of_patience(const struct work *work)
 	       work->run.stage->patience_s * 1000;
 }
 
-/* Waits a little and looks again, unless patience is at an end. */
-static void wait_more(struct work *work)
+static void give_up(struct work *work, const char *what, const char *reason)
 {
 	char why[400];
 
-	if (!out_of_patience(work)) {
-		note(work);
-		rest(work);
-		return;
-	}
-	(void)snprintf(why, sizeof(why), "not there after %lld s: %s",
-		(long long)work->run.stage->patience_s,
-		work->detail[0] ? work->detail : "no reason was seen");
+	(void)snprintf(why, sizeof(why), "%s after %lld s: %s", what,
+		(long long)work->run.stage->patience_s, reason);
 	if (work->mode == WORK_STEP)
 		lane_fail(work->lane, work, ERR_STEP, why);
 	else
 		lane_halt(work->lane, work, ERR_STEP, why);
+}
+
+/* Waits a little and looks again, unless patience is at an end. */
+static void wait_more(struct work *work)
+{
+	if (out_of_patience(work)) {
+		give_up(work, "not there",
+			work->detail[0] ? work->detail : "no reason was seen");
+		return;
+	}
+	note(work);
+	rest(work);
 }
 
 static void look(struct work *work)
@@ -153,6 +158,16 @@ static void queue(struct work *work)
 	engine_flush_soon(work->lane->engine);
 }
 
+/* Each act begins patience anew; to act anew must have its end, too. */
+static bool fails_for_long(const struct work *work)
+{
+	const struct run_stage *stage = work->run.stage;
+
+	return work->failing_ms &&
+	       sys_boottime_ms() - work->failing_ms >
+		       (stage->patience_s + stage->quiet_s) * 1000;
+}
+
 static void try_to_act(struct work *work)
 {
 	struct engine *engine = work->lane->engine;
@@ -160,6 +175,10 @@ static void try_to_act(struct work *work)
 
 	if (!work->run.kind->act) {
 		wait_more(work);
+		return;
+	}
+	if (fails_for_long(work)) {
+		give_up(work, "still impossible", work->failing);
 		return;
 	}
 	if (engine->stopping || engine_target_busy(engine, work)) {
@@ -425,6 +444,7 @@ static void acted(struct work *work)
 
 	if (work->acted_ok) {
 		work->acted_err = (struct err){0};
+		work->failing_ms = 0;
 		work->run.acted = true;
 		work->run.acted_ms = sys_boottime_ms();
 		work->rest_ms = 0;
@@ -438,6 +458,10 @@ static void acted(struct work *work)
 		count_failure(work);
 		return;
 	case ERR_AGAIN:
+		if (!work->failing_ms)
+			work->failing_ms = sys_boottime_ms();
+		(void)snprintf(work->failing, sizeof(work->failing), "%s",
+			work->detail);
 		rest_for(work, REST_FAILED_MS);
 		return;
 	case ERR_STORAGE:

@@ -19,6 +19,7 @@ static const struct {
 	{"decide", ERR_DECIDE},
 	{"config", ERR_CONFIG},
 	{"storage", ERR_STORAGE},
+	{"memory", ERR_MEMORY},
 	{"bug", ERR_BUG},
 };
 
@@ -27,8 +28,7 @@ static const char *word_of(enum err_code code)
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (codes[i].code == code)
 			return codes[i].word;
-	/* Another one may find some; what else is not known is a bug. */
-	return code == ERR_MEMORY ? "again" : "bug";
+	return "bug";
 }
 
 static enum err_code code_of(const char *word)

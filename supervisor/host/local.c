@@ -61,7 +61,7 @@ static void on_end(void *arg, const struct child_end *end)
 			"%lld s",
 			name, (long long)(call->timeout_ms + 999) / 1000);
 	else if (WIFSIGNALED(end->status))
-		(void)err_set(&err, ERR_AGAIN, "\"%s\" was ended by signal %d",
+		(void)err_set(&err, ERR_STEP, "\"%s\" was ended by signal %d",
 			name, WTERMSIG(end->status));
 	else if (answer_read(name, LOCAL_ID, end->output, end->len, &result,
 			 &err)) {

@@ -100,6 +100,23 @@ never_begins() { # systemd itself says that it failed
 	expect_running "$TO" shard0
 }
 
+never_stops() { # somebody cancels each stop: that has an end, and a way back
+	units_world 1
+	unit shard0 '.stop_result = "canceled"'
+	sed -i 's/ stop: 20/ stop: 4/' "$W/fleet.yaml"
+	syncup run "$W/fleet.yaml"
+	expect_code 9 "a stop that is canceled each time"
+	said 'still impossible after 4 s: .*stopping it ended as "canceled"'
+	[ "$(calls StopUnit)" -gt 1 ] || fail "it was not tried again"
+	expect_effects 0 '.event == "signal"'
+	expect_running "$FROM" shard0
+	expect_effects 1 '.event == "resumed"'
+	unit shard0
+	syncup run --retry "$W/fleet.yaml"
+	expect_code 0 "and again"
+	expect_running "$TO" shard0
+}
+
 scenario "units" plain
 scenario "a stop that is never answered" unanswered '{"StopUnit": "silent"}'
 scenario "a start that is never answered" unanswered '{"StartUnit": "silent"}'
@@ -113,4 +130,5 @@ scenario "killed when a start was answered" killed "systemd: start answered"
 scenario "a unit in circles on the hold" in_circles
 scenario "a version that does not live" will_not_start
 scenario "a start that systemd calls failed" never_begins
+scenario "a stop that is canceled each time" never_stops
 scenarios_end

@@ -299,13 +299,16 @@ static int start(struct manager *manager, sd_bus_message *call,
 static int stop(struct manager *manager, sd_bus_message *call,
 	struct unit *unit, enum fault fault)
 {
+	json_t *file = unit_file(manager, unit->name);
+	const char *result = text_or(file, "stop_result", "done");
 	uint32_t job = ++manager->last_job;
 	int r = answer_job(call, job, fault);
 
-	if (unit_stop(manager, unit))
+	if (strcmp(result, "done") == 0 && unit_stop(manager, unit))
 		unit->stop_job = job;
 	else
-		manager_job_removed(manager, job, unit, "done");
+		manager_job_removed(manager, job, unit, result);
+	json_decref(file);
 	return r < 0 ? r : 1;
 }
 

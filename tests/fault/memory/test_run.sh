@@ -12,6 +12,7 @@ SEED=${SEED:-1} # SEED=$RANDOM for another order
 TIME=${TIME:-40}
 [ -z "${FULL:-}" ] || TIME=1000000
 WORKERS=3 # they mostly wait
+LONG=150 # seconds: more than all patience of a run; who works on then never ends
 MOST=5 # failures in one world before the plain command has its turn
 BROKEN=$BUILD/tests/fault/memory/syncup-alloc
 PLAIN=$SYNCUP
@@ -64,11 +65,12 @@ run_broken() { # place skip on
 	[ "$3" = 0 ] || on=(SYNCUP_ALLOC_ON=1)
 	CODE=0
 	env SYNCUP_ALLOC_FAIL="$1" SYNCUP_ALLOC_SKIP="$2" SYNCUP_ALLOC_FIRED="$W/fired" "${on[@]}" \
-		"$BROKEN" run "$W/fleet.yaml" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || CODE=$?
+		timeout -s KILL $LONG "$BROKEN" run "$W/fleet.yaml" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || CODE=$?
 	[ -e "$W/fired" ] || { [ "$CODE" = 0 ] || fail "exit $CODE, and nothing had failed: $what"; return 0; }
 	printf '%s %s\n' "$CODE" "$what" >>"$SHARED/fired"
 	case $CODE in
 	0 | 8) ;;
+	137) fail "it had not ended after $LONG s: $what" ;;
 	3) # also of a run that is taken up again before its first pause
 		[ "$(jq_journal '.kind == "intent" and .step == "pause"')" = 0 ] || fail "exit 3 in the middle of a run: $what"
 		;;
