@@ -76,6 +76,8 @@ struct helper_program { /* all borrowed for as long as the helpers live */
 	 * print before is skipped, but for a line that begins with trouble. */
 	const char *greeting, *trouble;
 	const json_t *hello; /* NULL, or the first question to each of them */
+	/* NULL, or whether its answer to hello will do. */
+	bool (*greets)(const json_t *hello, struct err *err);
 };
 
 /* path NULL: $SYNCUP_HELPER, else syncup-helper beside our own executable, else

@@ -173,17 +173,19 @@ static bool hear_greeting(struct slot *slot, const char *line, size_t len)
 
 static void hear_hello(struct slot *slot, const char *line, size_t len)
 {
+	const struct helper_program *program = &slot->helpers->program;
 	_cleanup_json_ json_t *result = NULL;
 	struct err err = {0};
+	bool answered = answer_read("hello", slot->helpers->hello->id, line,
+		len, &result, &err);
 
-	if (answer_read("hello", slot->helpers->hello->id, line, len, &result,
-		    &err)) {
+	if (answered && (!program->greets || program->greets(result, &err))) {
 		slot_ready(slot);
 		return;
 	}
 	if (err.code == ERR_NONE)
 		(void)err_set(&err, ERR_AGAIN, "%s: no answer to hello",
-			slot->helpers->program.name);
+			program->name);
 	slot_fail(slot, &err);
 }
 

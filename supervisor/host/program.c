@@ -22,6 +22,8 @@
 #include "supervisor/host/bootstrap.h"
 #include "supervisor/host/internal.h"
 #include "supervisor/memory.h"
+#include "supervisor/version.h"
+#include "sync_client/sync_text.h"
 
 #define PROGRAM_MAX (64u << 20)
 #define LOOK_WORD "syncup-look"
@@ -170,6 +172,23 @@ static bool read_look(const char *said, char ret_machine[static 32],
 		"its login shell does not say which machine it is");
 }
 
+/* A package that is installed by halves, or while we ran: an older one may
+ * lack what is asked of it. */
+static bool is_of_our_version(const json_t *hello, struct err *err)
+{
+	const char *said =
+		json_string_value(json_object_get(hello, "version"));
+	char version[32];
+
+	if (said && strcmp(said, SYNCUP_VERSION) == 0)
+		return true;
+	sync_text_copy(version, sizeof(version), said ? said : "unknown");
+	return err_set(err, ERR_CONFIG,
+		"the syncup-host to send is of version %s, syncup of %s: "
+		"install syncup whole, and type the same command again",
+		version, SYNCUP_VERSION);
+}
+
 bool program_new(const struct host *host, const char *said,
 	struct program **ret_program, struct err *err)
 {
@@ -206,7 +225,8 @@ bool program_new(const struct host *host, const char *said,
 		.prologue_len = payload->len,
 		.greeting = BOOTSTRAP_GREETING,
 		.trouble = BOOTSTRAP_TROUBLE,
-		.hello = program->hello};
+		.hello = program->hello,
+		.greets = is_of_our_version};
 	program->slow = program->quick;
 	program->slow.most = 3;
 	*ret_program = program;

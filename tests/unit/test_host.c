@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "supervisor/version.h"
+
 static int setup(void **state)
 {
 	*state = world_make("owner of this test");
@@ -209,6 +211,33 @@ static void test_a_host_that_refuses_is_told_with_what_to_type(void **state)
 	assert_non_null(
 		strstr(asked.err.msg, "ssh -o BatchMode=yes somewhere true"));
 	assert_string_equal(host_trouble(world->host), asked.err.msg);
+}
+
+/* A package that is installed by halves. */
+static void test_a_program_of_another_version_is_not_asked(void **state)
+{
+	static const char old[] =
+		"#!/bin/sh\n"
+		"rm -r \"${0%/*}\"\n"
+		"echo syncup-host ready\n"
+		"while read -r line; do\n"
+		"	id=${line##*'\"id\":'}\n"
+		"	printf '{\"id\":%s,\"ok\":true,\"result\":"
+		"{\"version\":\"0.0.7\"}}\\n' \"${id%%[!0-9]*}\"\n"
+		"done\n";
+	struct world *world = *state;
+	const char *path = scratch_path(&world->scratch, "syncup-host");
+	struct asked asked;
+
+	scratch_write(path, old, strlen(old));
+	assert_int_equal(setenv("SYNCUP_HOST", path, 1), 0);
+	ask(&asked, world, clock_ask());
+	assert_null(asked.result);
+	assert_int_equal(asked.err.code, ERR_CONFIG);
+	assert_non_null(strstr(asked.err.msg,
+		"is of version 0.0.7, syncup of " SYNCUP_VERSION));
+	assert_non_null(strstr(asked.err.msg, "install syncup whole"));
+	done_with(&asked);
 }
 
 static void test_a_host_that_refused_is_left_alone_for_a_while(void **state)
@@ -425,6 +454,7 @@ int main(void)
 		T(test_host_ask_elsewhere_is_not_held_up_by_what_is_slow),
 		T(test_nothing_is_left_there_or_here),
 		T(test_a_host_that_refuses_is_told_with_what_to_type),
+		T(test_a_program_of_another_version_is_not_asked),
 		T(test_a_host_that_refused_is_left_alone_for_a_while),
 		T(test_a_host_that_never_logs_in_runs_out_of_time),
 		T(test_a_cut_is_told_and_the_next_question_connects_again),
