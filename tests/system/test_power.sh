@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
-# A host loses its power in the middle and comes up again, with all units that are
-# enabled: the run goes on, or the same command finishes it.
-TIMEOUTS='pause: 100, stop: 100, start: 100, resume: 40, movement: 10, idle: 3, pause_quiet: 1, start_quiet: 1, resume_quiet: 1'
-STAGES=(deliver pause stop start resume)
-SCENARIOS=("${STAGES[@]}" in_order)
+# A host loses its power when the run begins a stage there, or is rebooted in
+# order, and comes up again with all units that are enabled: the run goes on by
+# itself and ends well, whatever became of what was under way.
+#
+# That is promised for a host that is back within the patience of the stage, and
+# each of these is longer than any machine takes to boot it.  Not for longer: who
+# is out of patience halts or turns back (test_cut.sh, outlasts).
+TIMEOUTS='reach: 400, pause: 400, stop: 400, start: 400, resume: 400, movement: 10, idle: 3, pause_quiet: 1, start_quiet: 1, resume_quiet: 1'
+STAGES=(claim deliver pause hold stop activate start resume settle release)
+REBOOTS=(deliver stop start)
+SCENARIOS=("${STAGES[@]}" "${REBOOTS[@]/#/in_order_}")
 AT_ONCE=${AT_ONCE:-3} # they mostly wait
 . "$(dirname "$0")/world.sh"
 
@@ -20,16 +26,7 @@ two_hosts() {
 
 finished() { # WHAT
 	syncup_ended
-	case $CODE in
-	0) ;;
-	6 | 7 | 8)
-		# There are ends to our patience.
-		said 'Type: syncup run'
-		syncup run
-		expect_code 0 "the same command after $1"
-		;;
-	*) fail "exit $CODE with $1" ;;
-	esac
+	expect_code 0 "$1"
 	expect_running "$TO" "${NAMES[@]}"
 	expect_effects 0 '.event == "panic" or .event == "crash"'
 	expect_effects 1 '.event == "migrated"'
@@ -47,15 +44,15 @@ at() { # STAGE
 	finished "a power cut at $1"
 }
 
-in_order() { # all units are stopped by the host itself
+in_order() { # STAGE: all units are stopped by the host itself
 	two_hosts
 	syncup_begin run
-	wait_journal intent stop
+	wait_journal intent "$1"
 	reboot host2
-	finished "a reboot at stop"
+	finished "a reboot at $1"
 }
 
 case $1 in
-in_order) in_order ;;
+in_order_*) in_order "${1#in_order_}" ;;
 *) at "$1" ;;
 esac
