@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
 # The link to one host is cut when the run begins each of its stages there, and
 # healed: nobody acts on what cannot be seen, and the run goes on by itself.
-STAGES=(claim deliver pause hold stop save activate start resume settle release) # verify only looks
-SCENARIOS=("${STAGES[@]}" silent outlasts)
+#
+# preflight, verify and watch only look, so that no INTENT tells of them: there it
+# is cut when the stage before is done.  What verify looks at is the destination,
+# which no host has; so the next to miss the host is resume.
+STAGES=(claim deliver pause hold stop save activate start resume settle release)
+declare -A BEFORE=([preflight]=claim [verify]=start [watch]=resume)
+SCENARIOS=("${STAGES[@]}" "${!BEFORE[@]}" adopt revive silent outlasts)
 AT_ONCE=${AT_ONCE:-3} # they mostly wait
 . "$(dirname "$0")/world.sh"
 CUT_S=3 # so long it is cut
@@ -27,11 +32,46 @@ at() { # STAGE
 	two_hosts
 	syncup_begin run
 	wait_journal intent "$1"
+	cut_for_a_while "$1"
+	finished
+}
+
+after() { # STAGE, all of which is done
+	local name
+	two_hosts
+	syncup_begin run
+	for name in "${NAMES[@]}"; do wait_journal "done" "$1" "$name"; done
+	cut_for_a_while "$2"
+	finished
+}
+
+cut_for_a_while() { # STAGE
 	break_link host2
 	sleep $CUT_S
 	heal_link host2
 	syncup_ended
 	expect_code 0 "with the link cut at $1"
+}
+
+# Both run from a plain file, which becomes a version and a link to it.
+adopt() {
+	local host
+	PLAIN=/opt/plain/mongosync
+	at adopt
+	for host in host1 host2; do
+		[ "$(on "$host" readlink $PLAIN)" = "$ROOT/versions/$TO/bin/mongosync" ] || fail "nothing was adopted on $host"
+		[ -x "$(disk_of "$host" "$ROOT/versions/$FROM/bin/mongosync")" ] || fail "what ran before is not kept on $host"
+	done
+}
+
+# One that ends by itself when the run has begun is started again.
+revive() {
+	two_hosts
+	syncup_begin run
+	wait_journal intent deliver
+	manager shop1 kill --signal=KILL "${UNIT_OF[shop1]}"
+	wait_journal intent revive shop1
+	cut_for_a_while revive
 	finished
 }
 
@@ -72,6 +112,7 @@ outlasts() {
 }
 
 case $1 in
-silent | outlasts) "$1" ;;
+adopt | revive | silent | outlasts) "$1" ;;
+preflight | verify | watch) after "${BEFORE[$1]}" "$1" ;;
 *) at "$1" ;;
 esac

@@ -29,6 +29,7 @@ if [ "$WHO" = alice ]; then
 	FLEET=/home/alice/test.yaml ROOT=/home/alice/mongosync STATE=/home/alice/state LOGS=/home/alice/log
 	UNITS=/home/alice/.config/systemd/user TARGET=default.target
 fi
+PLAIN=${PLAIN:-} # if set, what they run from at first: a plain file of this path
 SHARE=/srv/syncup-test # what a host needs of the repository
 SYNCUP=/usr/bin/syncup SYNCUP_HELPER=$SHARE/light-helper
 declare -A HOST_OF=() LANE_OF=() UNIT_OF=() # of each process
@@ -52,7 +53,11 @@ system_world() {
 	SYNCUP_HELPER=$SHARE/light-helper
 	chmod 755 "$W"
 	install_syncup
-	unpack_version "$FROM" "$BENCH/image$ROOT/versions/$FROM/bin"
+	if [ "$PLAIN" ]; then
+		unpack_version "$FROM" "$BENCH/image${PLAIN%/*}"
+	else
+		unpack_version "$FROM" "$BENCH/image$ROOT/versions/$FROM/bin"
+	fi
 	[ "$WHO" = root ] || chown -R $SYNC_ID:$SYNC_ID "$BENCH/image$ROOT"
 	host_new "$@"
 	[ ! "${SMALL_DISK:-}" ] || disk_with_versions "$SMALL_DISK"
@@ -138,7 +143,7 @@ sync_process() { # NAME COUNT: its file, and a unit that can start it
 		printf '# password: %s\n' "$SECRET" # nobody has to tell it to anybody
 	} | on "$host" sh -c "umask 077; cat >'$(conf_of "$name")'; chown $SYNC_ID '$(conf_of "$name")'"
 	rm "$W/$name.conf"
-	person "$host" test -e "$ROOT/$lane/current" || person "$host" sh -c \
+	[ "$PLAIN" ] || person "$host" test -e "$ROOT/$lane/current" || person "$host" sh -c \
 		"mkdir -p '$ROOT/$lane' && ln -s '$ROOT/versions/$FROM' '$ROOT/$lane/current'"
 	unit_file "$host" "$lane"
 	manager "$name" daemon-reload
@@ -155,7 +160,7 @@ unit_file() { # HOST LANE
 		$user
 		${user:+LogsDirectory=mongosync}
 		Environment=REFSYNC_FAULTS=$W/%i.conf.refsync
-		ExecStart=$ROOT/$2/current/bin/mongosync --config /etc/mongosync/%i.conf
+		ExecStart=${PLAIN:-$ROOT/$2/current/bin/mongosync} --config /etc/mongosync/%i.conf
 		[Install]
 		WantedBy=$TARGET
 	END
@@ -204,6 +209,7 @@ fleet() {
 		printf 'name: test\nversion: %s\n' "$TO"
 		printf 'artifact: {file: "%s", sha256: %s}\n' "$W/${tarball##*/}" "$(sha256sum "$tarball" | cut -d' ' -f1)"
 		printf 'install_root: %s\nstate_dir: %s\n' $ROOT $STATE
+		[ ! "$PLAIN" ] || printf 'link: %s\n' "$PLAIN"
 		printf 'compat: %s/compat-lies.json\n' $SHARE
 		printf 'on_failure: %s\noplog_window: 86400\n' "${ON_FAILURE:-rollback}"
 		printf 'timeouts: {%s}\n' "${TIMEOUTS:-pause: 60, stop: 60, start: 60, resume: 60, movement: 10, idle: 3, pause_quiet: 1, start_quiet: 1, resume_quiet: 1}"
@@ -304,7 +310,7 @@ expect_no_trace() { # HOST...: since remember()
 	local host new
 	for host; do
 		new=$(comm -13 "$BENCH/$host/listing" <(listing_of "$host") |
-			grep -vE "^\.$ROOT/(versions/$TO/|[a-z]+/current |\.syncup/links/)" || true)
+			grep -vE "^\.($ROOT/(versions/$TO/|[a-z]+/current |\.syncup/links/)${PLAIN:+|$PLAIN |$ROOT/versions/$FROM/})" || true)
 		[ -z "$new" ] || fail "left on $host: $new"
 		# What runs there notices a moment later that the connection has ended.
 		until_true 10 is_left_alone "$host" ||
