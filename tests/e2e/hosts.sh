@@ -18,6 +18,7 @@ hosts_world() { # hosts...: after world
 	PATH=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../fake_ssh"):$PATH
 	export PATH
 	export SYNCUP_HOST=$BUILD/supervisor/host/syncup-host
+	AT_END+=(end_holders)
 	mkdir -p "$W/ssh"
 	chmod 700 "$W/ssh"
 	for host; do
@@ -68,7 +69,6 @@ two_hosts() {
 	local name host to=${TO:-}
 	world light
 	TO=${to:-$TO}
-	trap 'end_holders; clean_up' EXIT
 	hosts_world db1 db2
 	IDS=(shard0 shard1 shard2 shard3)
 	instance_on db1 shard0

@@ -45,9 +45,12 @@ none_is_left() { # ends every process of this world; true when they are gone
 	[ -z "$(pids_of_world)" ]
 }
 
+AT_END=() # what has to be done before: not by a trap, which would lose the code
+
 clean_up() {
-	local code=$?
+	local code=$? command
 	trap - EXIT
+	for command in "${AT_END[@]}"; do eval "$command" || true; done
 	canary || code=1
 	until_true 10 none_is_left || { printf 'FAIL: processes outlive the world\n' >&2; code=1; }
 	rm -f "${PORT_LOCKS[@]:-}"

@@ -87,7 +87,6 @@ out_of_reach_at_release() { # host, the other
 # A process here and one there, in one migration.
 here_and_there() {
 	world light
-	trap 'end_holders; clean_up' EXIT
 	hosts_world db1
 	IDS=(shard0 shard1)
 	instance shard0

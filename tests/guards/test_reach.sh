@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../e2e/hosts.sh"
 
 world light
-trap 'end_holders; clean_up' EXIT
 hosts_world db1
 IDS=(shard0 shard1)
 instance shard0

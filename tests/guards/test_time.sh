@@ -52,7 +52,7 @@ syncup run --finish-by +60m "$W/fleet.yaml"
 expect_code 0 "a run that is in time"
 expect_upgraded
 cp "$(journal)" "$BUILD/worlds/earlier.$$"
-trap 'rm -f "$BUILD/worlds/earlier.$$"; clean_up' EXIT
+AT_END+=('rm -f "$BUILD/worlds/earlier.$$"')
 
 # One that becomes late turns back while it can, by itself.
 late_world() {
