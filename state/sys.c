@@ -109,6 +109,17 @@ static _Noreturn void die(pid_t first)
 	_exit(137);
 }
 
+static void stall(const char *name)
+{
+	static bool stalled;
+	const char *on = getenv("SYNCUP_STALL_ON");
+
+	if (!on || strcmp(on, name) != 0 || stalled)
+		return;
+	stalled = true;
+	(void)kill(getpid(), SIGSTOP);
+}
+
 void sys_crash_point(const char *name)
 {
 	static unsigned long passed;
@@ -131,6 +142,7 @@ void sys_crash_point(const char *name)
 		    (on && strcmp(on, name) == 0)) &&
 		(!once || is_first_time(once)))
 		die(first);
+	stall(name);
 	errno = saved;
 }
 #endif

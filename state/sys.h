@@ -50,6 +50,8 @@ const char *sys_boot_id(void);
  * SYNCUP_CRASH_IN, if set, is the only program (by its short name) to die.
  * SYNCUP_CRASH_ONCE names a file that is made at the first death: while it is
  * there, nobody dies.
+ * SYNCUP_STALL_ON names one at which the program stops itself, the first time
+ * that it passes there, until somebody sends it SIGCONT.
  * SYNCUP_CRASH_LOG, if set, gets a line "<number> <name>" for each.
  */
 #ifdef SYNCUP_CRASH_POINTS

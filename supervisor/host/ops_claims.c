@@ -68,25 +68,37 @@ void op_claim_read(const json_t *json, struct claim *ret_claim)
 	claim->port = (int)json_integer_value(json_object_get(json, "port"));
 }
 
+static bool is_ours(
+	const char *root, const char *name, const char *run, struct err *err)
+{
+	struct err why = {0};
+
+	if (claim_check(root, name, run, &why))
+		return true;
+	if (why.code == ERR_MISSING)
+		return err_set(err, ERR_DECIDE,
+			"its claim is gone: somebody removed it from %s/"
+			".syncup/claims",
+			root);
+	if (err)
+		*err = why;
+	return false;
+}
+
 bool op_is_ours(const json_t *ask, struct err *err)
 {
 	const json_t *ours = json_object_get(ask, "ours");
 	const char *root, *name, *run;
 
-	if (!ours)
-		return true;
-	if (!op_text(ours, "root", &root, err) ||
-		!op_text(ours, "name", &name, err) ||
-		!op_text(ours, "run", &run, err))
-		return false;
-	if (claim_check(root, name, run, err))
-		return true;
-	if (err->code == ERR_MISSING)
-		(void)err_set(err, ERR_DECIDE,
-			"its claim is gone: somebody removed it from %s/"
-			".syncup/claims",
-			root);
-	return false;
+	return !ours || (op_text(ours, "root", &root, err) &&
+				op_text(ours, "name", &name, err) &&
+				op_text(ours, "run", &run, err) &&
+				is_ours(root, name, run, err));
+}
+
+bool op_process_is_ours(const struct process_spec *spec, struct err *err)
+{
+	return !spec->run || is_ours(spec->root, spec->name, spec->run, err);
 }
 
 static bool root_and_run(const json_t *ask, const char **ret_root,

@@ -13,6 +13,7 @@
 #include "supervisor/host/ops.h"
 #include "supervisor/install/claim.h"
 #include "supervisor/install/link.h"
+#include "supervisor/process/process.h"
 
 /* Whose is it?  {root, name, port, run} -> {"ours": true}, {"owner": {...}} or
  * {}.  What is ours is synced. */
@@ -66,5 +67,8 @@ bool op_text(const json_t *ask, const char *key, const char **ret_text,
 	struct err *err) WARN_UNUSED;
 /* Is what ask is about still ours?  True without "ours". */
 bool op_is_ours(const json_t *ask, struct err *err) WARN_UNUSED;
+/* Is a process that is to be stopped or started?  True without spec->run. */
+bool op_process_is_ours(
+	const struct process_spec *spec, struct err *err) WARN_UNUSED;
 
 #endif

@@ -110,52 +110,10 @@ static bool do_stop(const struct process_ops *ops,
 	struct process_seen who;
 
 	return process_seen_read(json_object_get(ask, "who"), &who, err) &&
+	       op_process_is_ours(spec, err) &&
 	       ops->stop(wait->base, spec, &who,
 		       json_is_true(json_object_get(ask, "kill")), on_acted,
 		       wait, err);
-}
-
-static bool do_start(const struct process_ops *ops,
-	const struct process_spec *spec, const json_t *ask, struct wait *wait,
-	struct err *err)
-{
-	json_int_t attempt =
-		json_integer_value(json_object_get(ask, "attempt"));
-
-	return ops->start(
-		wait->base, spec, (uint64_t)attempt, on_acted, wait, err);
-}
-
-static bool op_observe(const json_t *ask, json_t **ret_result, struct err *err)
-{
-	struct wait wait = {0};
-
-	return with_process(ask, do_observe, &wait, err) &&
-	       made(process_seen_json(&wait.seen), ret_result, err);
-}
-
-/* A question that comes late, after somebody else took it over, does nothing.
- */
-static bool is_claimed(const json_t *ask, struct err *err)
-{
-	const json_t *process = json_object_get(ask, "process");
-	_cleanup_json_ json_t *ours = NULL;
-
-	if (!json_object_get(process, "run"))
-		return true;
-	ours = json_pack("{s:{s:O, s:O, s:O}}", "ours", "root",
-		json_object_get(process, "root"), "name",
-		json_object_get(process, "name"), "run",
-		json_object_get(process, "run"));
-	return op_is_ours(ours, err);
-}
-
-static bool op_stop(const json_t *ask, json_t **ret_result, struct err *err)
-{
-	struct wait wait = {0};
-
-	return is_claimed(ask, err) && with_process(ask, do_stop, &wait, err) &&
-	       made(json_object(), ret_result, err);
 }
 
 /* Where its run file and its output go on another host. */
@@ -175,12 +133,39 @@ static bool make_folders(const json_t *ask, struct err *err)
 	return true;
 }
 
+static bool do_start(const struct process_ops *ops,
+	const struct process_spec *spec, const json_t *ask, struct wait *wait,
+	struct err *err)
+{
+	json_int_t attempt =
+		json_integer_value(json_object_get(ask, "attempt"));
+
+	return op_process_is_ours(spec, err) && make_folders(ask, err) &&
+	       ops->start(wait->base, spec, (uint64_t)attempt, on_acted, wait,
+		       err);
+}
+
+static bool op_observe(const json_t *ask, json_t **ret_result, struct err *err)
+{
+	struct wait wait = {0};
+
+	return with_process(ask, do_observe, &wait, err) &&
+	       made(process_seen_json(&wait.seen), ret_result, err);
+}
+
+static bool op_stop(const json_t *ask, json_t **ret_result, struct err *err)
+{
+	struct wait wait = {0};
+
+	return with_process(ask, do_stop, &wait, err) &&
+	       made(json_object(), ret_result, err);
+}
+
 static bool op_start(const json_t *ask, json_t **ret_result, struct err *err)
 {
 	struct wait wait = {0};
 
-	return is_claimed(ask, err) && make_folders(ask, err) &&
-	       with_process(ask, do_start, &wait, err) &&
+	return with_process(ask, do_start, &wait, err) &&
 	       made(json_object(), ret_result, err);
 }
 

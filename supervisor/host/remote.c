@@ -1,5 +1,6 @@
 /*
- * remote.c - a process on another host: asked of the same makers there.
+ * remote.c - a process where it is: asked of the makers here, or of the same
+ * ones on another host.  Whatever is stopped or started has to be claimed then.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "state/cleanup.h"
 #include "supervisor/host/host.h"
+#include "supervisor/host/ops_install.h"
 #include "supervisor/process/backend.h"
 #include "supervisor/process/process.h"
 #include "supervisor/process/process_json.h"
@@ -106,6 +108,40 @@ static bool remote_start(struct event_base *base,
 		ACT_MS, on_acted, &remote, err);
 }
 
+/* ---- here ---- */
+
+/* Our guard was asked before the INTENT was written: until then, and while we
+ * were stopped or starved, somebody may have taken it over. */
+static bool stop_here(struct event_base *base, const struct process_spec *spec,
+	const struct process_seen *who, bool kill, process_acted_fn *done,
+	void *arg, struct err *err)
+{
+	return op_process_is_ours(spec, err) &&
+	       process_ops_here(spec->backend)
+		       ->stop(base, spec, who, kill, done, arg, err);
+}
+
+static bool start_here(struct event_base *base, const struct process_spec *spec,
+	uint64_t attempt, process_acted_fn *done, void *arg, struct err *err)
+{
+	return op_process_is_ours(spec, err) &&
+	       process_ops_here(spec->backend)
+		       ->start(base, spec, attempt, done, arg, err);
+}
+
+static bool observe_here(struct event_base *base,
+	const struct process_spec *spec, process_seen_fn *done, void *arg,
+	struct err *err)
+{
+	return process_ops_here(spec->backend)
+		->observe(base, spec, done, arg, err);
+}
+
+static const struct process_ops here[] = {
+	{"spawn", observe_here, stop_here, start_here},
+	{"command", observe_here, stop_here, start_here},
+};
+
 static const struct process_ops elsewhere[] = {
 	{"spawn", remote_observe, remote_stop, remote_start},
 	{"command", remote_observe, remote_stop, remote_start},
@@ -114,12 +150,13 @@ static const struct process_ops elsewhere[] = {
 const struct process_ops *process_ops_find(
 	const char *backend, const struct host *host)
 {
+	const struct process_ops *ops =
+		!host || host_is_local(host) ? here : elsewhere;
+
 	if (strcmp(backend, process_systemd.name) == 0)
 		return &process_systemd; /* a bus reaches any host */
-	if (!host || host_is_local(host))
-		return process_ops_here(backend);
-	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
-		if (strcmp(elsewhere[i].name, backend) == 0)
-			return &elsewhere[i];
+	for (size_t i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+		if (strcmp(ops[i].name, backend) == 0)
+			return &ops[i];
 	return NULL;
 }

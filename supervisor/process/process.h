@@ -53,8 +53,8 @@ struct process_spec {
 	const char *name; /* instance */
 	const char *backend; /* "spawn", "command" or "systemd" */
 	struct host *host; /* where it is; NULL: here */
-	/* Elsewhere it is stopped and started only while this run claims it
-	 * below this install root; NULL: without asking. */
+	/* It is stopped and started only while this run claims it below this
+	 * install root of its host; NULL: without asking. */
 	const char *root, *run;
 	uint16_t port; /* of its API on 127.0.0.1 */
 	const char *config; /* its --config */

@@ -71,7 +71,7 @@ static void on_killed(void *arg, sd_bus_message *reply, const struct err *err)
 		task_acted(arg);
 }
 
-static bool begin_stop(struct task *task, struct err *err)
+static bool call_stop(struct task *task, struct err *err)
 {
 	if (task->kill)
 		return bus_call(task->bus, SYSTEMD_PATH, SYSTEMD_MANAGER,
@@ -79,6 +79,11 @@ static bool begin_stop(struct task *task, struct err *err)
 			task->spec.unit, "all", SIGKILL);
 	return bus_call(task->bus, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit",
 		on_stopping, task, err, "ss", task->spec.unit, "replace");
+}
+
+static bool begin_stop(struct task *task, struct err *err)
+{
+	return task_if_claimed(task, call_stop, err);
 }
 
 bool systemd_stop(struct event_base *base, const struct process_spec *spec,
@@ -155,6 +160,12 @@ static bool call_start(struct task *task, struct err *err)
 		on_starting, task, err, "ss", task->spec.unit, "replace");
 }
 
+/* What came before may have taken a while. */
+static bool start_if_claimed(struct task *task, struct err *err)
+{
+	return task_if_claimed(task, call_start, err);
+}
+
 /* A unit that is not loaded, or never failed, has nothing to be reset. */
 static void on_reset(void *arg, sd_bus_message *reply, const struct err *err)
 {
@@ -162,7 +173,7 @@ static void on_reset(void *arg, sd_bus_message *reply, const struct err *err)
 	if (err && (err->code != ERR_STEP || err->sys == EACCES))
 		task_fail(arg, err);
 	else
-		task_go(arg, call_start);
+		task_go(arg, start_if_claimed);
 }
 
 static bool call_reset(struct task *task, struct err *err)
@@ -192,7 +203,7 @@ static void on_circles(void *arg, sd_bus_message *reply, const struct err *err)
 
 /* A unit that goes in circles is stopped first: its next start is to be ours,
  * with its limit of starts counted anew. */
-static bool begin_start(struct task *task, struct err *err)
+static bool make_ready(struct task *task, struct err *err)
 {
 	enum unit_phase phase = unit_phase(task->record->unit);
 
@@ -200,6 +211,11 @@ static bool begin_start(struct task *task, struct err *err)
 		return call_reset(task, err);
 	return bus_call(task->bus, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit",
 		on_circles, task, err, "ss", task->spec.unit, "replace");
+}
+
+static bool begin_start(struct task *task, struct err *err)
+{
+	return task_if_claimed(task, make_ready, err);
 }
 
 bool systemd_start(struct event_base *base, const struct process_spec *spec,

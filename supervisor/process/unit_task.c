@@ -18,6 +18,7 @@
 enum {
 	FRESH_MS = 10000, /* what systemd said, if no signal came */
 	WORDS_MS = 45000, /* a journal may be large */
+	CLAIM_MS = 30000,
 };
 
 static struct task *tasks;
@@ -204,6 +205,40 @@ bool task_ask_host(struct task *task, json_t *ask, int64_t timeout_ms,
 		return false;
 	done(task, result, NULL);
 	return true;
+}
+
+static void on_claim(void *arg, const json_t *result, const struct err *err)
+{
+	struct task *task = arg;
+	struct err gone = {0};
+
+	(void)result;
+	task->asked = NULL;
+	if (!err) {
+		task_go(task, task->then);
+		return;
+	}
+	if (err->code == ERR_MISSING) {
+		(void)err_set(&gone, ERR_DECIDE,
+			"its claim is gone: somebody removed it from %s/"
+			".syncup/claims",
+			task->spec.root);
+		err = &gone;
+	}
+	task_fail(task, err);
+}
+
+bool task_if_claimed(struct task *task, task_fn *next, struct err *err)
+{
+	const struct process_spec *spec = &task->spec;
+
+	if (!spec->run)
+		return next(task, err);
+	task->then = next;
+	return task_ask_host(task,
+		json_pack("{s:s, s:s, s:s, s:s}", "op", "claim_check", "root",
+			spec->root, "name", spec->name, "run", spec->run),
+		CLAIM_MS, on_claim, err);
 }
 
 static void on_words(void *arg, const json_t *result, const struct err *err)

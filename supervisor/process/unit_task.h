@@ -72,6 +72,10 @@ bool task_call(struct task *task, const char *method, bus_reply_fn *done,
 bool task_ask_host(struct task *task, json_t *ask, int64_t timeout_ms,
 	host_fn *done, struct err *err) WARN_UNUSED;
 
+/* Goes on with next if the run still claims it on its host, just now. */
+bool task_if_claimed(
+	struct task *task, task_fn *next, struct err *err) WARN_UNUSED;
+
 /* Says in err what it was about, and which right is missing. */
 void task_explain(const struct task *task, struct err *err);
 const char *task_user(void); /* whom we run as */
