@@ -41,9 +41,11 @@ static enum err_code code_of(const char *word)
 
 void answer_clean_text(char *text)
 {
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+	for (unsigned char *c = (unsigned char *)text; *c; c++)
+		if (*c < ' ' || *c == 0x7f)
 			*c = ' ';
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+			c[0] = c[1] = ' '; /* C1, which terminals obey, too */
 }
 
 json_t *answer_make(const json_t *id, json_t *result, struct err *why)

@@ -50,6 +50,7 @@ static void take(
 	const char *text = json_string_value(json_object_get(json, key));
 
 	(void)snprintf(ret_text, size, "%s", text ? text : "");
+	err_mend_text(ret_text); /* it may have been cut */
 }
 
 void op_claim_read(const json_t *json, struct claim *ret_claim)

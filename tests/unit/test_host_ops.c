@@ -10,7 +10,8 @@
 
 #include "state/cleanup.h"
 #include "state/sys.h"
-#include "supervisor/host/ops.h"
+#include "supervisor/helper/answer.h"
+#include "supervisor/host/ops_install.h"
 #include "supervisor/process/process_json.h"
 
 struct asked {
@@ -406,6 +407,34 @@ static void test_ops_refuse_questions_without_their_parts(void **state)
 	assert_null(host_op_find(""));
 }
 
+static void test_answer_clean_text_takes_what_a_terminal_obeys(void **state)
+{
+	char text[] = "a\033b\177c\302\233d\302\240e";
+
+	(void)state;
+	answer_clean_text(text);
+	assert_string_equal(text, "a b c  d\302\240e");
+}
+
+static void test_op_claim_read_cuts_no_letter_in_two(void **state)
+{
+	struct claim claim;
+	char run[100];
+	json_t *json;
+
+	(void)state;
+	for (size_t i = 0; i + 2 < sizeof(run); i += 2)
+		memcpy(run + i, "\303\251", 3);
+	json = json_pack("{s:s}", "run", run);
+	assert_non_null(json);
+	op_claim_read(json, &claim);
+	json_decref(json);
+	assert_true(strlen(claim.run) > 50);
+	json = op_claim_json(&claim);
+	assert_non_null(json);
+	json_decref(json);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -424,6 +453,8 @@ int main(void)
 		T(test_see_tells_age_and_boot_by_the_hosts_own_clock),
 		T(test_observe_waits_for_the_makers_answer),
 		T(test_ops_refuse_questions_without_their_parts),
+		T(test_answer_clean_text_takes_what_a_terminal_obeys),
+		T(test_op_claim_read_cuts_no_letter_in_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
