@@ -57,9 +57,11 @@ static json_t *process_target(
 
 static json_t *host_target(const struct survey *survey, unsigned host)
 {
-	return json_pack("{s:o, s:s, s:s*}", "name",
+	const struct seen_host *seen = &survey->host[host];
+
+	return json_pack("{s:o, s:s, s:s*, s:s*}", "name",
 		planned_host_name(survey, host), "type", "host", "host",
-		survey->host[host].name);
+		seen->name, "itself", seen->itself[0] ? seen->itself : NULL);
 }
 
 static json_t *link_target(const struct survey *survey,

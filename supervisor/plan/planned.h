@@ -1,7 +1,9 @@
 /*
  * planned.h - the targets of a plan, and what they are called.
  *
- * On disk: never rename.  target.c makes them ready for work.
+ * On disk: never rename.  target.c makes them ready for work.  A host's
+ * "itself" is what it says of itself, by which the hosts of a lane are claimed
+ * in order.
  */
 #ifndef SUPERVISOR_PLAN_PLANNED_H
 #define SUPERVISOR_PLAN_PLANNED_H

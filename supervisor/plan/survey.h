@@ -34,6 +34,8 @@ struct seen_host { /* where processes of the fleet are */
 	struct err trouble; /* code: out of reach, and nothing else is known */
 	unsigned count; /* of its instances in the fleet file */
 	char machine[65]; /* as uname -m says, or "" */
+	char itself[104]; /* its host name and boot id, as it says itself: alike
+			   * for whoever asks, by whatever name */
 	int64_t clock_ms; /* so far its clock is ahead of ours */
 	struct seen_place root_place;
 	struct err root_err; /* code: no version can be put there and run */

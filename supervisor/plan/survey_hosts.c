@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "state/cleanup.h"
 #include "state/sys.h"
@@ -50,6 +51,22 @@ static void clock_told(void *arg, const json_t *result, const struct err *err)
 	survey_answered(ask);
 }
 
+static void name_itself(
+	struct seen_host *host, const char *name, const char *boot)
+{
+	(void)snprintf(host->itself, sizeof(host->itself), "%.64s %.36s",
+		name ? name : "", boot ? boot : "");
+	err_mend_text(host->itself);
+}
+
+static void name_ourselves(struct seen_host *host)
+{
+	char name[65] = "";
+
+	(void)gethostname(name, sizeof(name) - 1);
+	name_itself(host, name, sys_boot_id());
+}
+
 /* The first answer came over a connection that was yet to be made. */
 static void host_answered(
 	void *arg, const json_t *result, const struct err *err)
@@ -66,6 +83,8 @@ static void host_answered(
 	}
 	(void)snprintf(host->machine, sizeof(host->machine), "%s",
 		machine ? machine : "");
+	name_itself(host, json_string_value(json_object_get(result, "host")),
+		json_string_value(json_object_get(result, "boot_id")));
 	survey_ask_host(ask, json_object(), REACH_MS, clock_told);
 }
 
@@ -77,8 +96,10 @@ static bool reach_hosts(struct looking *looking, struct err *err)
 	for (unsigned i = 0; i < survey->host_count; i++) {
 		struct ask *ask;
 
-		if (!survey->host[i].name)
+		if (!survey->host[i].name) {
+			name_ourselves(&survey->host[i]);
 			continue;
+		}
 		ask = survey_expect(looking, "clock");
 		ask->host = &survey->host[i];
 		survey_ask_host(ask, json_object(), REACH_MS, host_answered);

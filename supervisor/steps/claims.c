@@ -133,6 +133,45 @@ static json_t *things_on(const struct step_run *run, const struct host *host)
 	return things;
 }
 
+/* By what a host says of itself, however a fleet file calls it; "" in a plan of
+ * an earlier syncup. */
+static const char *itself(const struct step_run *run, const struct host *host)
+{
+	const struct targets *targets = run->env->targets;
+	const char *text = NULL;
+
+	for (unsigned i = 0; i < targets->count && !text; i++)
+		if (targets->item[i].type == TARGET_HOST &&
+			targets->item[i].host == host)
+			text = json_string_value(json_object_get(
+				targets->item[i].json, "itself"));
+	return text ? text : "";
+}
+
+/* The hosts of a lane are claimed one after the other, in an order that is the
+ * same for all who want that lane; on one host they get all of it or nothing.
+ * So of two that begin at once the first on the first host gets it, and the
+ * other has claimed nothing yet when it is refused. */
+bool can_claim(struct step_run *run, struct err *err)
+{
+	const char *here = itself(run, run->target->host);
+	const struct target *other = NULL;
+	const struct run_step *step;
+
+	(void)err;
+	while ((other = next_claimed(run, other))) {
+		step = run_stage_step(run->stage, other->name);
+		if (!step || step->status == RUN_DONE ||
+			strcmp(itself(run, other->host), here) >= 0)
+			continue;
+		step_saw(run, VIEW_NOT_YET, "%s on %s has to be claimed first",
+			other->name, host_name(other->host));
+		return true;
+	}
+	step_saw(run, VIEW_REACHED, "its turn");
+	return true;
+}
+
 /* With the link's claim, and before it: whoever finds that finds the room. */
 static bool reserve_room(struct step_run *run, struct err *err)
 {

@@ -12,7 +12,7 @@
 static const struct step_kind kinds[] = {
 	/* clang-format off */
 /* name         doing                          observe         guard         act          again        tries quiet patience */
-{ "claim",     "claiming %s",                  see_claimed,    NULL,         do_claim,    AGAIN_SAFE,  3,    0,   30 },
+{ "claim",     "claiming %s",                  see_claimed,    can_claim,    do_claim,    AGAIN_SAFE,  3,    0,   30 },
 { "preflight", "looking at %s once more",      see_ready,      NULL,         NULL,        AGAIN_SAFE,  1,    0,   300 },
 { "deliver",   "bringing the version to %s",   see_delivered,  NULL,         do_deliver,  AGAIN_SAFE,  2,    0,   3600 },
 { "adopt",     "adopting what runs at %s",     see_adopted,    can_touch,    do_adopt,    AGAIN_SAFE,  3,    0,   600 },

@@ -20,7 +20,7 @@ step_fn see_up, do_start;
 step_fn see_delivered, do_deliver, see_adopted, do_adopt, see_held, do_hold;
 step_fn see_linked, do_link, see_unadopted, do_unadopt, see_settled, do_settle;
 /* claims.c */
-step_fn see_claimed, do_claim, see_released, do_release, can_touch;
+step_fn see_claimed, can_claim, do_claim, see_released, do_release, can_touch;
 /* metadata.c */
 step_fn see_saved, can_save, do_save, see_verified, see_unchanged;
 step_fn see_put_back, can_put_back, do_put_back;

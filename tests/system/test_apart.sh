@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Supervisors on two machines want the same processes: the claims that the first
 # one left on their hosts keep the second one away, also while nobody reaches
-# the first one.
-SCENARIOS=(meet both_at_once)
+# the first one; and when both begin at once, one of them gets all.
+SCENARIOS=(meet both_at_once both_begin)
 . "$(dirname "$0")/world.sh"
 
 rivals() { # ops and host1 have the same fleet file
@@ -61,5 +61,35 @@ both_at_once() {
 	expect_no_trace host2 host3
 	expect_whole_lanes
 }
+
+# Each has begun when the other has claimed nothing yet, and they call the hosts by
+# names of opposite order: one gets all, the other nothing.
+both_begin() {
+	local first second host
+	rivals
+	for host in first:host3 second:host2; do
+		printf 'Host %s\n\tHostName %s\n\tIdentityFile ~/.ssh/id_ed25519\n' "${host%:*}" "${ADDRESS[${host#*:}]}" |
+			on host1 sh -c 'cat >>/root/.ssh/config'
+	done
+	on host1 sed -i 's/host: host3/host: first/; s/host: host2/host: second/' $FLEET
+	OUT=rival OPS=host1 STALL="before claim" syncup_begin run
+	second=$SUPERVISOR
+	until_true 60 is_stalled host1 || fail "the second does not begin"
+	STALL="answer claim" syncup_begin run
+	first=$SUPERVISOR
+	until_true 60 is_stalled ops || fail "the first does not claim"
+	SUPERVISOR=$second go_on_stalled
+	SUPERVISOR=$second syncup_ended
+	[ "$CODE" = 4 ] || fail "the second ended with $CODE: $(tail -n 5 "$W/out.rival.err")"
+	[ -z "$(claims_on host3)" ] || fail "who is refused has claims"
+	SUPERVISOR=$first go_on_stalled
+	SUPERVISOR=$first syncup_ended
+	expect_code 0 "the first"
+	expect_upgraded_once
+	expect_no_trace host2 host3
+	expect_whole_lanes
+}
+go_on_stalled() { pkill -CONT -P "$SUPERVISOR"; } # nsenter, which passes it on
+is_stalled() { on "$1" pgrep -x --runstates T syncup >/dev/null; } # HOST
 
 "$@"

@@ -234,10 +234,11 @@ syncup() {
 	no_sanitizer_complained
 }
 
-# syncup_begin VERB: it works on; syncup_ended waits for its end
+# syncup_begin VERB: it works on; syncup_ended waits for its end.  STALL=POINT: it
+# stops itself there (SYNCUP_STALL_ON).  Its output is out.${OUT:-syncup}
 syncup_begin() {
-	person "$OPS" env SYNCUP_HELPER=$SYNCUP_HELPER $SYNCUP "$@" $FLEET \
-		>"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null &
+	person "$OPS" env SYNCUP_HELPER=$SYNCUP_HELPER "SYNCUP_STALL_ON=${STALL:-}" $SYNCUP "$@" $FLEET \
+		>"$W/out.${OUT:-syncup}" 2>"$W/out.${OUT:-syncup}.err" </dev/null &
 	SUPERVISOR=$!
 }
 syncup_ended() {
