@@ -87,6 +87,7 @@ int verb_run(const struct cli_args *args);
 int verb_status(const struct cli_args *args);
 int verb_rollback(const struct cli_args *args);
 int verb_abort(const struct cli_args *args);
+int verb_failed(const struct cli_args *args);
 int verb_journal(const struct cli_args *args);
 int verb_version(const struct cli_args *args);
 int verb_help(const struct cli_args *args);
@@ -148,6 +149,10 @@ void cli_notify_missed(
 	const struct cli_place *place, const struct run_state *state);
 void cli_notify_refused(const struct cli_place *place,
 	const struct run_state *state, int code, const char *why);
+/* Also what was missed.  once: no two failures have it in common. */
+void cli_notify_failed(const struct cli_place *place,
+	const struct run_state *state, const char *once, const char *why,
+	const char *next);
 
 /* session.c: carries a run on and shows it; the exit code. */
 struct cli_session {

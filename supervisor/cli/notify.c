@@ -35,16 +35,15 @@ struct notify *cli_notify_new(const struct cli_place *place,
 }
 
 /* With a loop of its own: nothing else is under way. */
-static void tell(const struct cli_place *place, const struct run_state *state,
-	int code, const char *why)
+static struct notify *begin(const struct cli_place *place,
+	const struct run_state *state, struct event_base **ret_base)
 {
-	struct event_base *base = memory_must(event_base_new());
-	struct notify *notify = cli_notify_new(place, state, base);
+	*ret_base = memory_must(event_base_new());
+	return cli_notify_new(place, state, *ret_base);
+}
 
-	if (notify && why)
-		notify_refused(notify, state ? state->run : "", code, why);
-	else if (notify)
-		notify_look(notify, state);
+static void finish(struct notify *notify, struct event_base *base)
+{
 	while (notify && notify_is_busy(notify) &&
 		event_base_loop(base, EVLOOP_ONCE) == 0)
 		;
@@ -55,11 +54,35 @@ static void tell(const struct cli_place *place, const struct run_state *state,
 void cli_notify_missed(
 	const struct cli_place *place, const struct run_state *state)
 {
-	tell(place, state, 0, NULL);
+	struct event_base *base;
+	struct notify *notify = begin(place, state, &base);
+
+	if (notify)
+		notify_look(notify, state);
+	finish(notify, base);
 }
 
 void cli_notify_refused(const struct cli_place *place,
 	const struct run_state *state, int code, const char *why)
 {
-	tell(place, state, code, why);
+	struct event_base *base;
+	struct notify *notify = begin(place, state, &base);
+
+	if (notify)
+		notify_refused(notify, state ? state->run : "", code, why);
+	finish(notify, base);
+}
+
+void cli_notify_failed(const struct cli_place *place,
+	const struct run_state *state, const char *once, const char *why,
+	const char *next)
+{
+	struct event_base *base;
+	struct notify *notify = begin(place, state, &base);
+
+	if (notify && state)
+		notify_look(notify, state);
+	if (notify)
+		notify_failed(notify, state, once, why, next);
+	finish(notify, base);
 }

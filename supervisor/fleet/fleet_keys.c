@@ -85,7 +85,8 @@ const struct fleet_key fleet_keys[] = {
 		"Default: on all."},
 	{"notify",
 		"A command, with its arguments, that is told when a run has "
-		"started, needs a person, turned back or is done: one JSON "
+		"started, needs a person, turned back or is done, or its "
+		"supervisor is not started again by systemd: one JSON "
 		"object on its standard input, 30 seconds for each. Default: "
 		"nobody is told."},
 	{"limits", "How much at once, and how much is kept."},

@@ -23,6 +23,7 @@ static const struct {
 	[EVENT_HELD] = {EVENT_ID_HELD, LOG_ERR},
 	[EVENT_JOURNAL] = {EVENT_ID_JOURNAL, LOG_ALERT},
 	[EVENT_STORAGE] = {EVENT_ID_STORAGE, LOG_CRIT},
+	[EVENT_GIVEN_UP] = {EVENT_ID_GIVEN_UP, LOG_ALERT},
 };
 
 static const char *text_of(const json_t *json, const char *key)

@@ -25,6 +25,7 @@ enum event_kind {
 	EVENT_HELD, /* another supervisor or run holds it */
 	EVENT_JOURNAL, /* the state file cannot be used */
 	EVENT_STORAGE, /* the disk is full or fails */
+	EVENT_GIVEN_UP, /* the supervisor is not started again by systemd */
 };
 
 /* NULL for EVENT_NONE. */

@@ -52,11 +52,10 @@ void journald_about(const char *fleet, const char *run)
 
 static char *field(const char *name, const char *value)
 {
-	char *text = memory_text("%s=%s", name, value), *clean;
+	_cleanup_free_ char *clean = scrub(value);
 
-	clean = scrub(text);
-	free(text);
-	return clean;
+	/* Not both at once: "MESSAGE=syncup@" looks like somebody's login. */
+	return memory_text("%s=%s", name, clean);
 }
 
 unsigned journald_fields(const struct journald_event *event,

@@ -19,6 +19,7 @@ struct notice {
 	char id[400];
 	int exit; /* -1: none yet */
 	char summary[600];
+	const char *next; /* NULL: as its exit code says */
 };
 
 static json_t *clean(const char *text)
@@ -40,7 +41,9 @@ static json_t *notice_json(const struct notice *notice, const char *run,
 	(void)gethostname(host, sizeof(host) - 1);
 	(void)snprintf(
 		status, sizeof(status), "syncup status %s", about->operand);
-	if (state && notice->exit > 0)
+	if (notice->next)
+		(void)snprintf(next, sizeof(next), "%s", notice->next);
+	else if (state && notice->exit > 0)
 		(void)report_next(state, notice->exit, about->operand, next,
 			sizeof(next));
 	else if (notice->exit > 0)
@@ -163,4 +166,17 @@ json_t *notice_refused(const struct notice_about *about, const char *run,
 		run[0] ? run : about->fleet, code, sum);
 	(void)snprintf(notice.summary, sizeof(notice.summary), "%s", why);
 	return notice_json(&notice, run, NULL, about, now);
+}
+
+json_t *notice_failed(const struct notice_about *about,
+	const struct run_state *state, const char *once, const char *why,
+	const char *next, int64_t now)
+{
+	const char *run = state ? state->run : "";
+	struct notice notice = {.event = "failed", .exit = -1, .next = next};
+
+	(void)snprintf(notice.id, sizeof(notice.id), "%s/failed/%s",
+		run[0] ? run : about->fleet, once);
+	(void)snprintf(notice.summary, sizeof(notice.summary), "%s", why);
+	return notice_json(&notice, run, state, about, now);
 }

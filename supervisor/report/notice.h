@@ -13,9 +13,12 @@
  *   event  started       a run began
  *          needs-person  a lane stopped and stays so, or a run that nobody
  *                        watches was refused
+ *          failed        the supervisor died and is not started again; its
+ *                        run, if it has one, stays as it is (exit: null)
  *          turned-back   the run ended, and at least one lane with its old
- * version done          the run reached its goal aborted       the run was
- * ended by "syncup abort"
+ *                        version
+ *          done          the run reached its goal
+ *          aborted       the run was ended by "syncup abort"
  */
 #ifndef SUPERVISOR_REPORT_NOTICE_H
 #define SUPERVISOR_REPORT_NOTICE_H
@@ -35,5 +38,10 @@ json_t *notices(const struct run_state *state, const struct notice_about *about,
 /* No run, or none that tells it: the command ended with this exit code. */
 json_t *notice_refused(const struct notice_about *about, const char *run,
 	int code, const char *why, int64_t now);
+/* state: NULL if there is no run, or it cannot be read.  once: what no other
+ * failure has in common with this one. */
+json_t *notice_failed(const struct notice_about *about,
+	const struct run_state *state, const char *once, const char *why,
+	const char *next, int64_t now);
 
 #endif

@@ -233,6 +233,15 @@ void notify_refused(
 	tell(notify, event);
 }
 
+void notify_failed(struct notify *notify, const struct run_state *state,
+	const char *once, const char *why, const char *next)
+{
+	_cleanup_json_ json_t *event = notice_failed(
+		&notify->about, state, once, why, next, sys_wall_ms());
+
+	tell(notify, event);
+}
+
 bool notify_is_busy(const struct notify *notify)
 {
 	return notify->child != NULL;

@@ -28,6 +28,8 @@ void notify_free(struct notify *notify);
 void notify_look(struct notify *notify, const struct run_state *state);
 void notify_refused(
 	struct notify *notify, const char *run, int code, const char *why);
+void notify_failed(struct notify *notify, const struct run_state *state,
+	const char *once, const char *why, const char *next);
 bool notify_is_busy(const struct notify *notify);
 
 #endif

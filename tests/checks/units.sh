@@ -25,6 +25,18 @@ done
 section() { sed -n '/^\[Service\]/,/^\[Install\]/p' "$1" | grep -vE '^(#|\[|ExecStart=|$)'; }
 diff <(section "$units/syncup@.service") <(section "$units/syncup-continue@.service") ||
 	wrong "[Service] of the two services differs"
+# And who tells is confined like them; where each writes is its own.
+hardening() { section "$1" | sed -n '/^NoNewPrivileges=/,$p' | grep -v '^ReadWritePaths='; }
+diff <(hardening "$units/syncup@.service") <(hardening "$units/syncup-failed@.service") ||
+	wrong "syncup-failed@.service may do something else than syncup@.service"
+diff <(sed -n '/^\[Unit\]/,$p' "$units/syncup-failed@.service" | grep -v '^#') \
+	<(sed -n '/^\[Unit\]/,$p' "$units/syncup-continue-failed@.service" | grep -v '^#') ||
+	wrong "the two units that tell of a failure differ"
+# Each of its own, or systemd does not say which it was.
+for unit in syncup syncup-continue; do
+	grep -qx "OnFailure=$unit-failed@%i.service" "$units/$unit@.service" ||
+		wrong "$unit@.service: nobody is told when it has failed for good"
+done
 # A person has to act first: as supervisor/cli/README.md says.
 grep -qx 'RestartPreventExitStatus=2 3 4 5 6 7 9' "$units/syncup@.service" ||
 	wrong "syncup@.service: other exit codes start it again"

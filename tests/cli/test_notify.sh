@@ -153,6 +153,55 @@ test_refused() {
 	expect_events "needs-person started done"
 }
 
+# What systemd gave up is told by what it starts then (MONITOR_*); what the
+# supervisor told itself is not told twice.
+gave_up() { # RESULT CODE STATUS [INVOCATION]
+	CODE=0
+	MONITOR_UNIT=syncup@test.service MONITOR_SERVICE_RESULT=$1 MONITOR_EXIT_CODE=$2 MONITOR_EXIT_STATUS=$3 \
+		MONITOR_INVOCATION_ID=${4:-a1} "$SYNCUP" failed "$W/fleet.yaml" >"$W/out.syncup" 2>"$W/out.syncup.err" </dev/null || CODE=$?
+	expect_code 0 "failed"
+}
+told_failed() { # COUNT: and the start, by whoever came to tell it first
+	[ "$(jq -r .event "$W/events" | grep -c '^failed$')" = "$1" ] || fail "told: $(events)"
+}
+test_failed() {
+	local status
+	told_world 2
+	gave_up signal killed KILL a0
+	expect_events "failed"
+	event_is '.[0].run == "" and .[0].processes == []' "without a run"
+	: >"$W/events"
+	die_at "before stop"
+	for status in 3 4 5 6 7 8 9; do
+		gave_up exit-code exited $status
+		expect_silence "exit $status"
+	done
+	told_failed 0
+	gave_up signal killed KILL
+	gave_up signal killed KILL
+	grep -qE '^syncup: syncup@test.service has failed and is not started again: signal KILL; 0 of 2 ' \
+		"$W/out.syncup.err" || fail "it does not say so"
+	told_failed 1
+	event_is '.[-1].exit == null and (.[-1].id | test("/failed/a1$")) and .[-1].run == .[0].run and
+		(.[-1].summary | test("^syncup@test.service has failed .*; lane test: stopping ")) and
+		(.[-1].next | test("^journalctl -eu syncup@test.service .*systemctl start syncup@test.service$")) and
+		all(.[-1].processes[]; .paused)' "failed"
+	# Another time, and a bug that nothing was told of.
+	gave_up watchdog killed ABRT a2
+	gave_up exit-code exited 1 a3
+	told_failed 3
+	# Somebody is at it.
+	behave shard0 '{"stop_ms": 15000}'
+	run_behind
+	until_true 10 grep -qs '"kind":"resumed"' "$(journal)" || fail "it does not go on"
+	gave_up signal killed KILL a4
+	expect_silence "while another works"
+	kill -TERM "$RUN"
+	expect_end 8 "the other"
+	told_failed 3
+}
+
+scenario "a supervisor that is given up" test_failed
 scenario "a command that hangs" test_it_hangs
 scenario "done" test_done
 scenario "turned back" test_turned_back

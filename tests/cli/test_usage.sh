@@ -3,7 +3,7 @@
 # UPDATE=1 writes the expected help anew.
 . "$(dirname "$0")/cli.sh"
 
-verbs='plan run status rollback abort journal version help'
+verbs='plan run status rollback abort failed journal version help'
 
 wrong() { # REGEX argument...
 	local regex=$1
@@ -63,7 +63,7 @@ test_wrong_verb() {
 
 test_wrong_operands() {
 	local verb
-	for verb in plan run status rollback abort; do
+	for verb in plan run status rollback abort failed; do
 		wrong "$verb takes FLEET\$" $verb
 		wrong "$verb takes FLEET\$" $verb "$W/fleet.yaml" "$W/fleet.yaml"
 		wrong "$verb: an operand is empty" $verb ''

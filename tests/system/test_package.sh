@@ -77,7 +77,7 @@ test_installed() {
 	[ -z "$(on ops systemctl list-units --plain --no-legend --all 'syncup*' | grep -v '^system-syncup')" ] ||
 		fail "units are active: $(on ops systemctl list-units --plain --no-legend --all 'syncup*')"
 	[ -z "$(on ops find /etc/systemd/system -name 'syncup*')" ] || fail "units are enabled"
-	on ops systemd-analyze verify syncup@test.service syncup@test.timer syncup-continue@test.service >"$W/out.verify" 2>&1 ||
+	on ops systemd-analyze verify syncup@test.service syncup@test.timer syncup-continue@test.service syncup-failed@test.service >"$W/out.verify" 2>&1 ||
 		fail "the units do not verify"
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Nobody types anything: the units that come with syncup begin a run by their
 # timer and finish it at boot, as the user of the sync processes.
-SCENARIOS=(continues continues_elsewhere timer turned_back)
+SCENARIOS=(continues continues_elsewhere timer turned_back given_up)
 WHO=mongosync
 . "$(dirname "$0")/world.sh"
 
@@ -17,8 +17,10 @@ unattended() { # HOST...
 	start_all
 	fleet
 	slow 1500
-	on ops sh -c 'cd /etc/systemd/system && mkdir syncup@.service.d syncup-continue@.service.d &&
-		cat >syncup@.service.d/local.conf && ln -s ../syncup@.service.d/local.conf syncup-continue@.service.d/
+	on ops sh -c 'cd /etc/systemd/system && mkdir syncup@.service.d && cat >syncup@.service.d/local.conf
+		for u in continue failed continue-failed; do
+			mkdir syncup-$u@.service.d && ln -s ../syncup@.service.d/local.conf syncup-$u@.service.d/
+		done
 		systemctl daemon-reload' <<-END
 		[Service]
 		User=mongosync
@@ -64,6 +66,14 @@ continues() { # [HOST...]
 
 continues_elsewhere() { continues host1 host2; }
 
+told_fleet() { # whose events are in $W/told
+	on ops sh -c 'cat >/usr/local/bin/tell; chmod 755 /usr/local/bin/tell' <<-END
+		#!/bin/sh
+		cat >>$W/told
+	END
+	fleet 'notify: [/usr/local/bin/tell]'
+}
+
 each_second() { # the timer of the fleet
 	on ops sh -c 'mkdir /etc/systemd/system/syncup@test.timer.d && cat >/etc/systemd/system/syncup@test.timer.d/time.conf
 		systemctl daemon-reload; systemctl enable --quiet --now syncup@test.timer' <<-'END'
@@ -93,11 +103,11 @@ timer() {
 	expect_whole_lanes
 }
 
-# What turned back is not tried again by the next tick.
+# What turned back is not tried again by the next tick, nor told once more.
 turned_back() {
 	unattended ops
 	TO=1.18.0
-	fleet
+	told_fleet
 	each_second
 	ends_as turned-back
 	expect_back
@@ -106,7 +116,52 @@ turned_back() {
 	expect_effects 2 '.event == "resumed"'
 	until_true 10 is_over syncup@test.service
 	[ "$(code_of syncup@test.service)" = 9 ] || fail "a tick ended with $(code_of syncup@test.service): $(last_words)"
+	until_true 20 is_over syncup-failed@test.service || fail "it tells for ever"
+	[ "$(jq -r .event "$W/told" | paste -sd' ')" = "started turned-back" ] || fail "told: $(cat "$W/told")"
 	expect_whole_lanes
 }
+
+# A supervisor that dies each time: systemd gives it up, and the operator is told
+# once; not when he stops it.
+given_up() {
+	local unit=syncup@test.service dropins=/etc/systemd/system
+	unattended ops
+	told_fleet
+	slow 3000
+	on ops sh -c "printf '[Unit]\nStartLimitIntervalSec=1h\n' >$dropins/syncup@.service.d/patience.conf; systemctl daemon-reload"
+	on ops systemctl start --no-block $unit
+	wait_journal intent pause
+	on ops systemctl stop $unit
+	until_true 20 is_over syncup-failed@test.service || fail "it tells for ever"
+	on ops systemctl start --no-block $unit
+	until_true 10 is_starting $unit || fail "it is not started: $(last_words)"
+	until_true 60 killed_for_good $unit || fail "it is started for ever: $(last_words)"
+	until_true 30 has_told failed || fail "nobody is told: $(last_words)"
+	until_true 20 is_over syncup-failed@test.service || fail "it tells for ever"
+	[ "$(on ops systemctl show -P Result syncup-failed@test.service)" = success ] || fail "it failed: $(last_words)"
+	jq -se 'map(select(.event == "failed")) | length == 1 and (.[0].summary |
+		test("^syncup@test.service has failed and is not started again: signal KILL; 0 of 2 ")) and
+		(.[0].processes | length) == 2 and .[0].run != ""' "$W/told" >/dev/null || fail "told: $(cat "$W/told")"
+	on ops journalctl --update-catalog
+	on ops journalctl -q -x SYNCUP_FLEET=test | grep 'Subject: The supervisor of fleet test is not started again' >/dev/null ||
+		fail "the catalog does not explain it: $(last_words)"
+	# As it says: the run was not lost.
+	on ops systemctl reset-failed $unit
+	on ops systemctl start $unit
+	ends_as reached
+	expect_running "$TO" "${NAMES[@]}"
+	count upgrades ${#NAMES[@]}
+	until_true 20 is_over $unit || fail "it works on"
+	expect_whole_lanes
+}
+is_starting() { [ "$(on ops systemctl show -P ActiveState "$1")" != failed ]; }
+killed_for_good() {
+	local pid
+	[ "$(on ops systemctl show -P ActiveState "$1")" != failed ] || return 0
+	pid=$(on ops systemctl show -P MainPID "$1")
+	[ "$pid" = 0 ] || on ops kill -KILL "$pid" 2>/dev/null
+	return 1
+}
+has_told() { jq -se --arg event "$1" 'any(.[]; .event == $event)' "$W/told" >/dev/null 2>&1; }
 
 "$@"

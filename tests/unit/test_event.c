@@ -92,6 +92,21 @@ static void test_journald_fields_of_an_event(void **state)
 	assert_fields(&event, expected);
 }
 
+static void test_journald_fields_of_a_unit(void **state)
+{
+	const struct journald_event event = {.kind = EVENT_DONE,
+		.exit = -1,
+		.text = "syncup@shop.service ended"};
+	char expected[200];
+
+	(void)state;
+	(void)snprintf(expected, sizeof(expected),
+		"MESSAGE=syncup@shop.service ended\n"
+		"MESSAGE_ID=%s\nPRIORITY=%d\n",
+		event_id(EVENT_DONE), LOG_NOTICE);
+	assert_fields(&event, expected);
+}
+
 static void test_journald_fields_that_are_not_known(void **state)
 {
 	const struct journald_event event = {
@@ -138,6 +153,7 @@ int main(void)
 		cmocka_unit_test(test_event_ids_are_unique),
 		cmocka_unit_test(test_event_of_record),
 		cmocka_unit_test(test_journald_fields_of_an_event),
+		cmocka_unit_test(test_journald_fields_of_a_unit),
 		cmocka_unit_test(test_journald_fields_that_are_not_known),
 		cmocka_unit_test(test_journald_is_by_device_and_inode),
 	};

@@ -116,6 +116,33 @@ static void test_notices_of_the_same_question_again(void **state)
 	json_decref(after);
 }
 
+/* Each failure is one of its own, with a run or without. */
+static void test_notice_failed(void **state)
+{
+	struct world *world = *state;
+	json_t *with = notice_failed(&about, &world->run.state, "a1",
+		"syncup@shop.service died at mongodb://u:hunter22@h/", "look",
+		second(99));
+	json_t *without =
+		notice_failed(&about, NULL, "a1", "died", "look", second(99));
+
+	assert_string_equal(text_of(with, "event"), "failed");
+	assert_string_equal(text_of(with, "id"), "made-up/failed/a1");
+	assert_string_equal(text_of(with, "run"), "made-up");
+	assert_string_equal(text_of(with, "summary"),
+		"syncup@shop.service died at mongodb://***@h/");
+	assert_string_equal(text_of(with, "next"), "look");
+	assert_true(json_is_null(json_object_get(with, "exit")));
+	assert_int_equal(
+		json_array_size(json_object_get(with, "processes")), 2);
+	assert_string_equal(text_of(without, "id"), "shop/failed/a1");
+	assert_string_equal(text_of(without, "run"), "");
+	assert_int_equal(
+		json_array_size(json_object_get(without, "processes")), 0);
+	json_decref(with);
+	json_decref(without);
+}
+
 static void test_notices_of_a_run_that_ended(void **state)
 {
 	static const char *const rows[][2] = {
@@ -171,6 +198,7 @@ int main(void)
 		TEST(test_notices_of_a_run_that_works),
 		TEST(test_notices_of_a_lane_that_asks),
 		TEST(test_notices_of_the_same_question_again),
+		TEST(test_notice_failed),
 		TEST(test_notices_of_a_run_that_ended),
 		TEST(test_notice_refused_is_one_for_one_reason),
 		TEST(test_notice_of_a_fleet_file_with_any_name),
