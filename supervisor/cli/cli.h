@@ -154,6 +154,12 @@ void cli_notify_failed(const struct cli_place *place,
 	const struct run_state *state, const char *once, const char *why,
 	const char *next);
 
+/* disk.c: the run was ended by the disk; it is tried again; and whether that is
+ * too early for what comes each minute. */
+void cli_disk_failed(const struct cli_place *place);
+void cli_disk_tried(const struct cli_place *place);
+bool cli_disk_waits(const struct cli_place *place, const char *install_root);
+
 /* session.c: carries a run on and shows it; the exit code. */
 struct cli_session {
 	const struct cli_place *place;

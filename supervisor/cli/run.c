@@ -307,7 +307,8 @@ static bool waits_for_person(
 
 		if (lane->outcome == RUN_UNFINISHED &&
 			(!lane->halt_code ||
-				lane->halt_code == err_exit_code(ERR_STEP)))
+				lane->halt_code == err_exit_code(ERR_STEP) ||
+				lane->halt_code == err_exit_code(ERR_STORAGE)))
 			return false;
 	}
 	return true;
@@ -317,6 +318,9 @@ static bool waits_for_person(
 static int start_or_continue(const struct cli_place *place,
 	const struct cli_args *args, struct run_state *ret_state)
 {
+	bool each_minute = cli_value(args, "scheduled") &&
+			   cli_value(args, "unfinished") &&
+			   !cli_value(args, "answer");
 	struct err err = {0};
 
 	if (!cli_place_read(place, ret_state, &err)) {
@@ -326,10 +330,12 @@ static int start_or_continue(const struct cli_place *place,
 		return start_anew(place, NULL, args);
 	}
 	journald_about(NULL, ret_state->run);
+	/* What was told and could not be remembered is not told each minute. */
+	if (each_minute && ret_state->outcome == RUN_UNFINISHED &&
+		cli_disk_waits(place, install_root(ret_state)))
+		return err_exit_code(ERR_STORAGE);
 	cli_notify_missed(place, ret_state);
-	if (cli_value(args, "scheduled") && cli_value(args, "unfinished") &&
-		!cli_value(args, "answer") &&
-		waits_for_person(place, ret_state))
+	if (each_minute && waits_for_person(place, ret_state))
 		return err_exit_code(ERR_DECIDE);
 	if (ret_state->outcome == RUN_UNFINISHED)
 		return go_on(place, ret_state, args);
@@ -342,6 +348,9 @@ static int run_locked(
 	struct run_state state;
 	int code = start_or_continue(place, args, &state);
 
+	/* One that was stopped has no cause. */
+	if (code == err_exit_code(ERR_STORAGE) && cli_cause()[0])
+		cli_disk_failed(place);
 	/* At a terminal somebody has read it. */
 	if (code && cli_cause()[0] && !isatty(STDIN_FILENO))
 		cli_notify_refused(

@@ -127,6 +127,8 @@ static void say_end(const struct cli_session *session,
 	(void)fflush(out);
 	if (code == 0)
 		return;
+	if (code == err_exit_code(ERR_STORAGE) && err->code != ERR_STOPPED)
+		cli_disk_failed(session->place);
 	/* What stopped a lane was told when it did. */
 	cli_tell(event_of_error(err->code), code, "%s", err->msg);
 	if (err->code == ERR_STORAGE || err->code == ERR_JOURNAL)
@@ -270,6 +272,7 @@ int cli_session(const struct cli_session *session)
 	struct err err = {0};
 	int code;
 
+	cli_disk_tried(session->place);
 	life.live = live_new(stdout);
 	if (!engine_new(&config, session->plan, &life.engine, &err)) {
 		live_free(life.live);

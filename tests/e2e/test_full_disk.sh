@@ -150,6 +150,37 @@ filled_during() { # step
 	finish
 }
 
+# What cron types each minute says so once, looks again after a while, and goes on
+# when there is room: nobody has to type anything.
+each_minute() { # CODE WHAT
+	syncup run --scheduled --unfinished "$W/fleet.yaml"
+	expect_code "$1" "$2"
+}
+expect_silence() { if [ -s "$W/out.syncup" ] || [ -s "$W/out.syncup.err" ]; then fail "it spoke: $1"; fi; }
+minutes_pass() { touch -m -d "$1 minutes ago" "$W/state/test/disk-failed"; }
+by_cron() { # crash point, what is on the disk...
+	world_on "${@:2}"
+	die_at "$1"
+	fill
+	each_minute 8 "the first time"
+	said 'No space left on device'
+	each_minute 8 "the next minute"
+	expect_silence "the next minute"
+	minutes_pass 11
+	each_minute 8 "still full"
+	expect_silence "still full"
+	make_room
+	minutes_pass 5
+	each_minute 8 "soon after"
+	expect_silence "soon after"
+	minutes_pass 11
+	each_minute 0 "with room again"
+	[ ! -e "$W/state/test/disk-failed" ] || fail "the mark stays"
+	expect_upgraded
+	expect_effects 1 '.event == "paused"'
+	expect_effects 1 '.event == "signal"'
+}
+
 scenario "full before, for the state" full_before 4096 'refusal +room .*journal 8.0, copy of the metadata' state
 scenario "full before, for the version" full_before 1024 'refusal +room .*new version' root
 scenario "full before, for both" full_before 12288 'refusal +room .*metadata .*new version' state root
@@ -159,6 +190,7 @@ for point in "after claim" "before deliver" "before pause" "before hold" "before
 	scenario "full at: $point" full_at "$point" state root
 done
 scenario "full at: before hold, only the root" full_at "before hold" root
+for point in "after claim" "before hold" "before start"; do scenario "by cron: $point" by_cron "$point" state root; done
 for point in "before pause" "before save"; do scenario "reserved: $point" reserved_at "$point"; done
 for step in pause stop start resume; do scenario "filled during $step" filled_during "$step"; done
 scenarios_end
