@@ -34,6 +34,8 @@ enum {
 struct detach {
 	sd_bus *bus;
 	bool user; /* the user's manager, not the system's */
+	char retry_of[RUN_ID_MAX +
+		      1]; /* the run that --retry is about, or "" */
 	char *unit, *path; /* its name, its object */
 	char *job; /* NULL: it has ended */
 	char result[32];
@@ -111,8 +113,18 @@ static bool connect_manager(struct detach *detach, struct err *err)
 
 /* ---- what it is started with ---- */
 
-static int append_argv(
-	sd_bus_message *call, const struct cli_args *args, const char *program)
+/* systemd may repeat the line: a run of it that has turned back is not meant.
+ */
+static int append_retry(sd_bus_message *call, const struct detach *detach)
+{
+	_cleanup_free_ char *word =
+		memory_text("--retry-of=%s", detach->retry_of);
+
+	return detach->retry_of[0] ? sd_bus_message_append(call, "s", word) : 0;
+}
+
+static int append_argv(sd_bus_message *call, const struct detach *detach,
+	const struct cli_args *args, const char *program)
 {
 	const struct cli_option *options = args->verb->options;
 	int code = sd_bus_message_append(call, "ss", program, args->verb->name);
@@ -122,6 +134,10 @@ static int append_argv(
 
 		if (!args->value[i] || strcmp(options[i].name, "detach") == 0)
 			continue;
+		if (strcmp(options[i].name, "retry") == 0) {
+			code = append_retry(call, detach);
+			continue;
+		}
 		word = memory_text("--%s%s%s", options[i].name,
 			options[i].value ? "=" : "",
 			options[i].value ? args->value[i] : "");
@@ -133,8 +149,8 @@ static int append_argv(
 }
 
 /* ExecStart: a list of (path, arguments, whether a failure is none). */
-static int append_command(
-	sd_bus_message *call, const struct cli_args *args, const char *program)
+static int append_command(sd_bus_message *call, const struct detach *detach,
+	const struct cli_args *args, const char *program)
 {
 	int code = sd_bus_message_open_container(call, 'r', "sv");
 
@@ -151,7 +167,7 @@ static int append_command(
 	if (code >= 0)
 		code = sd_bus_message_open_container(call, 'a', "s");
 	if (code >= 0)
-		code = append_argv(call, args, program);
+		code = append_argv(call, detach, args, program);
 	if (code >= 0)
 		code = sd_bus_message_close_container(call);
 	if (code >= 0)
@@ -224,7 +240,7 @@ static int append_unit(sd_bus_message *call, const struct detach *detach,
 	if (code >= 0)
 		code = sd_bus_message_append(call, "(sv)", "AddRef", "b", 1);
 	if (code >= 0)
-		code = append_command(call, args, program);
+		code = append_command(call, detach, args, program);
 	if (code >= 0)
 		code = append_environment(call);
 	if (code >= 0)
@@ -478,6 +494,20 @@ static int hand_over(
 	return fail_as_it_did(detach);
 }
 
+/* What cannot be read is the run's to say. */
+static void find_turned_back(
+	struct detach *detach, const struct cli_place *place)
+{
+	struct run_state state;
+
+	if (!cli_place_read(place, &state, NULL))
+		return;
+	if (state.outcome == RUN_TURNED_BACK)
+		(void)snprintf(detach->retry_of, sizeof(detach->retry_of), "%s",
+			state.run);
+	run_state_done(&state);
+}
+
 int cli_detach(const struct cli_args *args)
 {
 	struct cli_place place = {0};
@@ -487,6 +517,7 @@ int cli_detach(const struct cli_args *args)
 
 	if (!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
+	find_turned_back(&detach, &place);
 	code = hand_over(&detach, args, strrchr(place.folder, '/') + 1);
 	(void)sd_bus_flush_close_unref(detach.bus);
 	free(detach.unit);

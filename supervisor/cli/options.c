@@ -31,6 +31,9 @@ static const struct cli_option run_options[] = {
 		"when it has to be over: 04:00, \"2026-11-28 04:00\", +90m, "
 		"+2h (local time)"},
 	{"retry", NULL, "begin anew after a run that turned back"},
+	{"retry-of", "RUN",
+		"the same, but only if that is the run: for lines that are "
+		"repeated by themselves"},
 	{"unfinished", NULL, "continue a run if there is one, else do nothing"},
 	{"scheduled", NULL,
 		"for timers and cron: say nothing when there is nothing to do, "

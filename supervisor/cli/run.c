@@ -253,6 +253,15 @@ static int go_on(const struct cli_place *place, const struct run_state *state,
 	return cli_session(&session);
 }
 
+/* A person's word, which holds for one run. */
+static bool may_retry(
+	const struct run_state *before, const struct cli_args *args)
+{
+	const char *of = cli_value(args, "retry-of");
+
+	return cli_value(args, "retry") || (of && strcmp(of, before->run) == 0);
+}
+
 /* No run is unfinished.  before: the last one, or NULL. */
 static int start_anew(const struct cli_place *place,
 	const struct run_state *before, const struct cli_args *args)
@@ -282,7 +291,7 @@ static int start_anew(const struct cli_place *place,
 		return 0;
 	}
 	if (before && before->outcome == RUN_TURNED_BACK &&
-		!cli_value(args, "retry") && same_fleet(place, before, NULL)) {
+		!may_retry(before, args) && same_fleet(place, before, NULL)) {
 		cli_tell(EVENT_NONE, err_exit_code(ERR_TURNED),
 			"this plan turned back in run %s and is not repeated "
 			"by itself",

@@ -78,9 +78,11 @@ test_rollback_of_a_folder() {
 	good_fleet
 	syncup run "$W/fleet.yaml"
 	expect_code 9 "after a refused retry"
+	syncup run --retry-of 20200101T000000Z-aaaaaa "$W/fleet.yaml"
+	expect_code 9 "a retry of another run"
 	expect_untouched "a plan that turned back"
-	syncup run --retry "$W/fleet.yaml"
-	expect_code 0 "run --retry"
+	syncup run --retry-of "$(run_id)" "$W/fleet.yaml"
+	expect_code 0 "run --retry-of"
 	expect_upgraded
 	[ "$(find "$W/state/test/history" -name '*.journal' | wc -l)" = 1 ] || fail "the first run is not in history"
 	syncup journal verify "$(find "$W/state/test/history" -name '*.journal')"

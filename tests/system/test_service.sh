@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # syncup under a real systemd: handed over with --detach, killed by its watchdog,
 # what the system's journal and the operator's command are told.
-SCENARIOS=(detached detached_by_a_person not_detached watchdog journal stopped)
+SCENARIOS=(detached detached_by_a_person not_detached retried_once watchdog journal stopped)
 case ${1:-} in
 detached_by_a_person) WHO=alice ;;
 watchdog | journal | stopped) WHO=mongosync ;; # who has the rights that the unit gives
@@ -97,6 +97,30 @@ not_detached() {
 	said '^syncup: --detach: https_proxy holds a password'
 	! has_ended_as reached || fail "it ran"
 }
+
+# The supervisor of a retried run dies when that has turned back, too: systemd
+# starts it again, and it leaves the sync alone.
+retried_once() {
+	service_world
+	TO=1.18.0
+	fleet
+	syncup run
+	expect_code 9 "the first run"
+	on ops sh -c 'cat >/usr/local/bin/tell; chmod 755 /usr/local/bin/tell' <<-END
+		#!/bin/sh
+		grep -q '"event": *"turned-back"' && mkdir $W/once && kill -KILL \$PPID
+	END
+	fleet 'notify: [/usr/local/bin/tell]'
+	syncup run --detach --retry
+	expect_code 0 "run --detach --retry"
+	until_true 60 test -d "$W/once" || fail "it does not turn back: $(on ops journalctl -q -n 40)"
+	until_true 60 has_started_again || fail "systemd does not start it again: $(on ops journalctl -q -n 40)"
+	until_true 20 unit_is $DETACHED failed || fail "the unit does not end"
+	[ "$(on ops systemctl show -P ExecMainStatus $DETACHED)" = 9 ] || fail "not exit 9: $(on ops journalctl -q -n 40)"
+	expect_effects 4 '.event == "paused"'
+	expect_effects 4 '.event == "resumed"'
+}
+has_started_again() { [ "$(on ops systemctl show -P NRestarts $DETACHED)" = 1 ] && ! unit_is $DETACHED activating; }
 
 # A supervisor that hangs is killed and started again, and finishes.
 watchdog() {
