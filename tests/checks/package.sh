@@ -44,5 +44,7 @@ done
 for script in postinst prerm postrm; do
 	shellcheck -x -s sh "deploy/package/$script" || bad=1
 	! grep -nE 'systemctl.* (enable|start .*timer)' "deploy/package/$script" || complain "$script enables something"
+	# A manager that does not answer leaves no package half removed.
+	! grep -nE 'daemon-reload$' "deploy/package/$script" || complain "$script fails with daemon-reload"
 done
 exit $bad
