@@ -27,6 +27,7 @@ struct child {
 	int pipe; /* -1 once closed, or if it writes elsewhere */
 	int status;
 	bool timed_out, finishing;
+	bool whole; /* what it started is killed with it */
 	struct event *ended, *readable, *timer;
 	char *output; /* CHILD_OUTPUT_MAX + 1 bytes */
 	size_t len;
@@ -138,6 +139,15 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		finish(child);
 }
 
+/* Not reaped: the pid is still its own, and its group's, which it leads. */
+static void strike(const struct child *child)
+{
+	if (child->whole)
+		(void)kill(-child->pid, SIGKILL);
+	else
+		(void)kill(child->pid, SIGKILL);
+}
+
 /* First the caller's timeout; once it is reaped, the time that something else
  * may keep its output open. */
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -148,7 +158,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (child->pid > 0) {
 		child->timed_out = true;
-		(void)pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
+		strike(child);
 		return;
 	}
 	close_pipe(child);
@@ -247,8 +257,15 @@ bool child_run_from(struct event_base *base, char *const argv[], int input,
 	int64_t timeout_ms, child_fn *done, void *arg, struct child **ret_child,
 	struct err *err)
 {
-	return run(base, argv, NULL, input, -1, timeout_ms, done, arg,
-		ret_child, err);
+	struct child *child;
+
+	if (!run(base, argv, NULL, input, -1, timeout_ms, done, arg, &child,
+		    err))
+		return false;
+	child->whole = true;
+	if (ret_child != NULL)
+		*ret_child = child;
+	return true;
 }
 
 /* Standard error stays: it is where an assert or a sanitizer speaks. */
@@ -292,7 +309,7 @@ void child_kill(struct child *child)
 	if (child == NULL || child->finishing)
 		return;
 	if (child->pid > 0) {
-		(void)kill(child->pid, SIGKILL); /* not reaped: still its pid */
+		strike(child);
 		wait_for(child);
 	}
 	child_free(child);

@@ -49,7 +49,8 @@ bool child_run_to(struct event_base *base, char *const argv[],
 	char *const env[], int output, int64_t timeout_ms, child_fn *done,
 	void *arg, struct child **ret_child, struct err *err) WARN_UNUSED;
 
-/* The same as child_run() with input (borrowed) as its stdin. */
+/* The same as child_run() with input (borrowed) as its stdin, and who is killed
+ * is killed with all that it started and that did not leave its group. */
 bool child_run_from(struct event_base *base, char *const argv[], int input,
 	int64_t timeout_ms, child_fn *done, void *arg, struct child **ret_child,
 	struct err *err) WARN_UNUSED;

@@ -179,6 +179,46 @@ static void test_run_times_out(void **state)
 	assert_true(sys_monotonic_ms() - began >= 300);
 }
 
+/* Dead, whether somebody has reaped it or not. */
+static bool is_dead(pid_t pid)
+{
+	char path[40], text[200] = "";
+	const char *name_end;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	if (!fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	(void)fclose(file);
+	name_end = strrchr(text, ')');
+	return !name_end || name_end[2] == 'Z' || name_end[2] == 'X';
+}
+
+static void test_run_from_takes_what_it_started_along(void **state)
+{
+	struct ended *ended = *state;
+	char *argv[] = {"sh", "-c", "sleep 60 & echo $!; wait", NULL};
+	int64_t deadline = sys_monotonic_ms() + DEADLINE_MS;
+	int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pid_t left;
+
+	assert_true(input >= 0);
+	assert_true(child_run_from(
+		base, argv, input, 300, on_end, ended, NULL, NULL));
+	(void)close(input);
+	await(ended);
+	assert_true(ended->timed_out);
+	left = (pid_t)strtol(ended->output, NULL, 10);
+	assert_true(left > 1);
+	while (!is_dead(left)) {
+		assert_true(sys_monotonic_ms() < deadline);
+		loop_for(20);
+	}
+}
+
 static void test_run_keeps_the_end_of_much_output(void **state)
 {
 	struct ended *ended = *state;
@@ -412,6 +452,7 @@ int main(void)
 		child_test(test_run_reports_a_failing_exec),
 		child_test(test_run_does_not_interpret_a_foreign_binary),
 		child_test(test_run_times_out),
+		child_test(test_run_from_takes_what_it_started_along),
 		child_test(test_run_keeps_the_end_of_much_output),
 		child_test(test_run_does_not_wait_for_what_it_left),
 		child_test(test_run_waits_for_output_after_its_end),
