@@ -1,14 +1,13 @@
 #include "supervisor/report/journald.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
-
-/* The journal is to say where a message is from by our fields alone. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 
 #include "state/cleanup.h"
 #include "supervisor/fleet/secret.h"
@@ -89,26 +88,58 @@ unsigned journald_fields(const struct journald_event *event,
 	return count;
 }
 
+/*
+ * The journal's own protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL), as
+ * sd_journal_sendv() speaks it, which waits for a journal that hangs and so
+ * would hold up the loop, and with it the clock.  False: not sent.
+ */
+static bool send_now(char *const field[], unsigned count)
+{
+	enum { PARTS = 5 };
+
+	struct sockaddr_un journal = {
+		.sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET};
+	struct iovec part[JOURNALD_FIELDS_MAX * PARTS];
+	uint64_t len[JOURNALD_FIELDS_MAX];
+	const struct msghdr message = {
+		.msg_name = &journal,
+		.msg_namelen = sizeof(journal),
+		.msg_iov = part,
+		.msg_iovlen = (size_t)count * PARTS,
+	};
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct iovec *at = part + (size_t)i * PARTS;
+		char *value = strchr(field[i], '=') + 1;
+
+		len[i] = htole64(strlen(value));
+		at[0] = (struct iovec){
+			field[i], (size_t)(value - 1 - field[i])};
+		at[1] = (struct iovec){"\n", 1};
+		at[2] = (struct iovec){&len[i], sizeof(len[i])};
+		at[3] = (struct iovec){value, strlen(value)};
+		at[4] = at[1];
+	}
+	return fd >= 0 &&
+	       sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
 static bool send_event(const struct journald_event *event)
 {
-	char *text[JOURNALD_FIELDS_MAX];
-	struct iovec part[JOURNALD_FIELDS_MAX];
+	char *field_text[JOURNALD_FIELDS_MAX];
 	unsigned count;
 	bool sent;
 
-	/* sd_journal_sendv() is silent about a journal that is not there. */
 	if (event->kind == EVENT_NONE ||
-		(!journald_is(stdout) && !journald_is(stderr)) ||
-		access(JOURNAL_SOCKET, W_OK) != 0)
+		(!journald_is(stdout) && !journald_is(stderr)))
 		return false;
-	count = journald_fields(event, text);
-	for (unsigned i = 0; i < count; i++)
-		part[i] = (struct iovec){text[i], strlen(text[i])};
+	count = journald_fields(event, field_text);
 	/* In the order in which it was said. */
 	(void)fflush(stdout);
-	sent = sd_journal_sendv(part, (int)count) == 0;
+	sent = send_now(field_text, count);
 	for (unsigned i = 0; i < count; i++)
-		free(text[i]);
+		free(field_text[i]);
 	return sent;
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # syncup under a real systemd: handed over with --detach, killed by its watchdog,
 # what the system's journal and the operator's command are told.
-SCENARIOS=(detached detached_by_a_person not_detached retried_once watchdog journal stopped)
+SCENARIOS=(detached detached_by_a_person not_detached retried_once watchdog journal journal_hangs stopped)
 case ${1:-} in
 detached_by_a_person) WHO=alice ;;
-watchdog | journal | stopped) WHO=mongosync ;; # who has the rights that the unit gives
+watchdog | journal | journal_hangs | stopped) WHO=mongosync ;; # who has the rights that the unit gives
 esac
 . "$(dirname "$0")/world.sh"
 
@@ -170,6 +170,27 @@ journal() {
 	jq -se 'all(.[]; .host == "ops" and (.status | test("/etc/syncup/test.yaml$")))' "$W/told" >/dev/null || fail "what it was told"
 }
 run_of_it() { person ops "$SYNCUP" status --json $FLEET | jq -r .run; }
+
+# A journal that takes nothing any more, and whose queue is full, holds nothing
+# up: what could not be an event is a line, and is there when it works again.
+journal_hangs() {
+	local journald
+	service_world
+	slow
+	the_unit
+	begin
+	wait_journal intent pause
+	journald=$(on ops systemctl show -P MainPID systemd-journald.service)
+	on ops kill -STOP "$journald"
+	# shellcheck disable=SC2016 # the host's own
+	on ops sh -c 'while echo MESSAGE=more | timeout 1 logger --journald; do :; done'
+	until_true 60 unit_is syncup@test.service inactive || fail "it waits for the journal"
+	has_ended_as reached || fail "it did not reach its end"
+	on ops kill -CONT "$journald"
+	until_true 20 journal_tells 'end reached' || fail "the end was not told: $(on ops journalctl -q -n 40)"
+	expect_upgraded_once
+}
+journal_tells() { on ops journalctl -q -o cat -u syncup@test.service | grep "$1" >/dev/null; }
 
 # "systemctl stop" ends it at once, resumably, and starts nothing again.
 stopped() {
