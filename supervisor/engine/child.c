@@ -257,11 +257,12 @@ bool child_run_from(struct event_base *base, char *const argv[], int input,
 	int64_t timeout_ms, child_fn *done, void *arg, struct child **ret_child,
 	struct err *err)
 {
-	struct child *child;
+	struct child *child = NULL;
 
 	if (!run(base, argv, NULL, input, -1, timeout_ms, done, arg, &child,
 		    err))
 		return false;
+	assert(child);
 	child->whole = true;
 	if (ret_child != NULL)
 		*ret_child = child;
