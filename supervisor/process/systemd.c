@@ -102,15 +102,24 @@ static void looked(void *arg, const json_t *result, const struct err *err)
 	task_go(task, task_want_words);
 }
 
+/* It has no life in it, or begins none by itself before the hold is gone. */
+static bool has_ended(const json_t *unit, const json_t *pids)
+{
+	enum unit_phase phase = unit_phase(unit);
+
+	return phase == UNIT_ENDED || phase == UNIT_HELD ||
+	       (phase == UNIT_EXITED && json_array_size(pids) == 0);
+}
+
 static bool look(struct task *task, json_t *taken_pids, struct err *err)
 {
 	const json_t *unit = task->record->unit;
-	enum unit_phase phase = unit_phase(unit);
+	bool ended = has_ended(unit, taken_pids);
 	json_t *ask = json_pack("{s:s, s:i, s:s, s:o, s:I, s:b, s:I}", "op",
 		"unit_look", "port", task->spec.port, "config",
 		task->spec.config, "pids", taken_pids, "main",
-		(json_int_t)unit_number(unit, "MainPID"), "ended",
-		phase == UNIT_ENDED || phase == UNIT_HELD, "exited_us",
+		(json_int_t)unit_number(unit, "MainPID"), "ended", ended,
+		"exited_us",
 		(json_int_t)unit_number(
 			unit, "ExecMainExitTimestampMonotonic"));
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sync processes that are units of the machine on which syncup works: it asks
 # systemd, and systemd does not start anything behind its back.
-SCENARIOS=(plain restart_always reboot_under_hold refuses_to_start last_words circles user_manager killed_service)
+SCENARIOS=(plain restart_always reboot_under_hold refuses_to_start last_words circles remains user_manager killed_service)
 [ "${1:-}" != user_manager ] || WHO=alice
 . "$(dirname "$0")/world.sh"
 
@@ -121,6 +121,20 @@ circles() {
 	expect_code 9 "a version that refuses, in circles"
 	said 'Persisted metadata version: 10 is lower'
 	expect_back
+	expect_units_alone
+	expect_whole_lanes
+}
+
+# RemainAfterExit=: a unit whose process has ended is active all the same, and to
+# start it would do nothing.
+remains() {
+	units 2 RemainAfterExit=yes
+	die_at "before pause"
+	on ops pkill -TERM -fx ".*/mongosync --config $(conf_of shop0)"
+	until_true 20 eval '[ "$(on ops systemctl show -P SubState "${UNIT_OF[shop0]}")" = exited ]' || fail "it does not end"
+	syncup run
+	expect_code 0 "run, with a unit that remains"
+	expect_upgraded
 	expect_units_alone
 	expect_whole_lanes
 }
