@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What is wrong with a host is said before anything is touched, with what to type;
 # what turns out wrong later is turned back, or stops where it is safe.
-SCENARIOS=(key host_key no_power full_before full_later)
+SCENARIOS=(key host_key no_bridge no_power full_before full_later)
 . "$(dirname "$0")/world.sh"
 
 two_hosts() {
@@ -51,6 +51,15 @@ host_key() { # somebody else, or nobody we know
 	refused 'host2.*[Hh]ost key'
 	cp $BENCH/known_hosts "$W/known_hosts"
 	on ops cp "$W/known_hosts" /root/.ssh/known_hosts
+	finished
+}
+
+no_bridge() { # the way to its systemd
+	two_hosts
+	on host2 mv /usr/bin/systemd-stdio-bridge /usr/bin/not-here
+	refused 'shop1.*last heard from host2: .*systemd-stdio-bridge: .*not found'
+	on host2 mv /usr/bin/not-here /usr/bin/systemd-stdio-bridge
+	remember host2
 	finished
 }
 
