@@ -384,7 +384,11 @@ static void on_pipe(void *arg, int fd, const struct err *err)
 static void begin_there(struct bus *bus, bus_ready_fn *done, void *arg)
 {
 	const char *const system[] = {"systemd-stdio-bridge", NULL};
-	const char *const user[] = {"systemd-stdio-bridge", "--user", NULL};
+	/* systemd 252 takes its --user for --system, without a word. */
+	const char *const user[] = {"sh", "-c",
+		"'exec systemd-stdio-bridge --bus-path=\"unix:path="
+		"${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/bus\"'",
+		NULL};
 	struct ready *ready = memory_calloc(1, sizeof(*ready));
 	struct err err = {0};
 
