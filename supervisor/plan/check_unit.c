@@ -359,7 +359,9 @@ static void check_starters(struct survey *survey, struct seen_instance *seen)
 			"its user manager ends with the user's last session, "
 			"and takes %s with it",
 			seen->instance->unit);
-		finding_fix(finding, "loginctl enable-linger");
+		finding_fix(finding, "loginctl enable-linger%s%s",
+			seen->instance->host ? "   typed on " : "",
+			seen->instance->host ? seen->instance->host : "");
 	} else if (trigger) {
 		finding = add(survey, FINDING_WARNING, "unit-start", seen);
 		finding_say(finding,

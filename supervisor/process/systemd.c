@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "state/cleanup.h"
 #include "supervisor/memory.h"
@@ -178,17 +177,24 @@ static bool systemd_observe(struct event_base *base,
 
 /* ---- describe ---- */
 
-static bool is_elsewhere(const struct task *task)
+static void told_lingers(void *arg, const json_t *result, const struct err *err)
 {
-	return task->spec.host && !host_is_local(task->spec.host);
+	struct task *task = arg;
+	json_t *lingers = json_object_get(result, "lingers");
+
+	(void)err;
+	task->asked = NULL;
+	if (lingers)
+		(void)json_object_set(task->record->unit, "lingers", lingers);
+	task->described(task->arg, task->record->unit, NULL);
+	task_free(task);
 }
 
-static bool we_linger(void)
+/* Whose manager it is, is who logs in there. */
+static bool ask_lingers(struct task *task, struct err *err)
 {
-	_cleanup_free_ char *path =
-		memory_text("/var/lib/systemd/linger/%s", task_user());
-
-	return access(path, F_OK) == 0;
+	return task_ask_host(task, json_pack("{s:s}", "op", "clock"), LOOK_MS,
+		told_lingers, err);
 }
 
 static void tell_unit(struct task *task, const struct err *denied)
@@ -196,12 +202,13 @@ static void tell_unit(struct task *task, const struct err *denied)
 	json_t *unit = task->record->unit;
 
 	(void)json_object_set_new(unit, "may_manage", json_boolean(!denied));
-	if (task->spec.user_manager && !is_elsewhere(task))
-		(void)json_object_set_new(
-			unit, "lingers", json_boolean(we_linger()));
 	if (denied)
 		(void)json_object_set_new(
 			unit, "denied", json_string(denied->msg));
+	if (task->spec.user_manager) {
+		task_go(task, ask_lingers);
+		return;
+	}
 	task->described(task->arg, unit, NULL);
 	task_free(task);
 }
