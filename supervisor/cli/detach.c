@@ -506,7 +506,9 @@ int cli_detach(const struct cli_args *args)
 
 	if (!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
-	code = hand_over(&detach, args, strrchr(place.folder, '/') + 1);
+	code = cli_place_refuse_other(&place, args);
+	if (!code)
+		code = hand_over(&detach, args, strrchr(place.folder, '/') + 1);
 	(void)sd_bus_flush_close_unref(detach.bus);
 	free(detach.unit);
 	free(detach.path);
