@@ -105,6 +105,9 @@ struct cli_place {
 bool cli_place_find(const char *operand, struct cli_place *ret_place,
 	struct err *err) WARN_UNUSED;
 void cli_place_done(struct cli_place *place);
+/* 0: the folder is ours, or will be.  Else it told whose it is. */
+int cli_place_refuse_other(
+	const struct cli_place *place, const struct cli_args *args);
 /* Takes the folder's lock; makes the folder first if `make`, otherwise
  * ERR_MISSING if there was no run in it. */
 bool cli_place_lock(const struct cli_place *place, bool make, int *ret_fd,

@@ -113,6 +113,22 @@ static bool connect_manager(struct detach *detach, struct err *err)
 
 /* ---- what it is started with ---- */
 
+/* In a command systemd takes $NAME and ${NAME} for variables, and $$ for a $.
+ */
+static int append_word(sd_bus_message *call, const char *word)
+{
+	_cleanup_free_ char *doubled = memory_alloc(2 * strlen(word) + 1);
+	size_t len = 0;
+
+	for (; *word; word++) {
+		if (*word == '$')
+			doubled[len++] = '$';
+		doubled[len++] = *word;
+	}
+	doubled[len] = '\0';
+	return sd_bus_message_append(call, "s", doubled);
+}
+
 /* systemd may repeat the line: a run of it that has turned back is not meant.
  */
 static int append_retry(sd_bus_message *call, const struct detach *detach)
@@ -120,14 +136,17 @@ static int append_retry(sd_bus_message *call, const struct detach *detach)
 	_cleanup_free_ char *word =
 		memory_text("--retry-of=%s", detach->retry_of);
 
-	return detach->retry_of[0] ? sd_bus_message_append(call, "s", word) : 0;
+	return detach->retry_of[0] ? append_word(call, word) : 0;
 }
 
 static int append_argv(sd_bus_message *call, const struct detach *detach,
 	const struct cli_args *args, const char *program)
 {
 	const struct cli_option *options = args->verb->options;
-	int code = sd_bus_message_append(call, "ss", program, args->verb->name);
+	int code = append_word(call, program);
+
+	if (code >= 0)
+		code = append_word(call, args->verb->name);
 
 	for (unsigned i = 0; code >= 0 && options[i].name; i++) {
 		_cleanup_free_ char *word = NULL;
@@ -141,11 +160,11 @@ static int append_argv(sd_bus_message *call, const struct detach *detach,
 		word = memory_text("--%s%s%s", options[i].name,
 			options[i].value ? "=" : "",
 			options[i].value ? args->value[i] : "");
-		code = sd_bus_message_append(call, "s", word);
+		code = append_word(call, word);
 	}
-	return code < 0
-		       ? code
-		       : sd_bus_message_append(call, "ss", "--", args->word[0]);
+	if (code >= 0)
+		code = append_word(call, "--");
+	return code < 0 ? code : append_word(call, args->word[0]);
 }
 
 /* ExecStart: a list of (path, arguments, whether a failure is none). */
@@ -517,8 +536,11 @@ int cli_detach(const struct cli_args *args)
 
 	if (!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
-	find_turned_back(&detach, &place);
-	code = hand_over(&detach, args, strrchr(place.folder, '/') + 1);
+	code = cli_place_refuse_other(&place, args);
+	if (!code) {
+		find_turned_back(&detach, &place);
+		code = hand_over(&detach, args, strrchr(place.folder, '/') + 1);
+	}
 	(void)sd_bus_flush_close_unref(detach.bus);
 	free(detach.unit);
 	free(detach.path);

@@ -211,6 +211,11 @@ static int request(
 
 	if (!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
+	code = cli_place_refuse_other(&place, args);
+	if (code) {
+		cli_place_done(&place);
+		return code;
+	}
 	ok = cli_place_lock(&place, false, &lock, &err);
 	if (!ok && err.code == ERR_HELD) {
 		(void)printf("syncup: asking the supervisor: %s\n", err.msg);

@@ -381,6 +381,11 @@ int verb_run(const struct cli_args *args)
 		return cli_detach(args);
 	if (!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
+	code = cli_place_refuse_other(&place, args);
+	if (code) {
+		cli_place_done(&place);
+		return code;
+	}
 	if (cli_place_lock(&place, place.fleet && !unfinished, &lock, &err))
 		code = run_locked(&place, args);
 	else if (err.code == ERR_MISSING)

@@ -1,7 +1,9 @@
 /*
  * status.c - `syncup status`, and the smallest verbs.
  */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "state/cleanup.h"
 #include "state/lock.h"
@@ -35,6 +37,12 @@ int verb_status(const struct cli_args *args)
 
 	if (!cli_place_find(args->word[0], &place, &err))
 		return cli_fail(&err);
+	if (access(place.folder, R_OK | X_OK) != 0 && errno == EACCES)
+		code = cli_place_refuse_other(&place, args);
+	if (code) {
+		cli_place_done(&place);
+		return code;
+	}
 	if (cli_place_read(&place, &state, &err)) {
 		if (cli_value(args, "json")) {
 			json = report_json(&state, sys_wall_ms());

@@ -11,16 +11,19 @@
 #include "supervisor/host/internal.h"
 #include "supervisor/memory.h"
 
-static void on_complaint(evutil_socket_t fd, short what, void *arg)
+enum {
+	HEAR_MOST = 64, /* reads: somebody may never stop */
+};
+
+/* False: that was all for now. */
+static bool hear(struct host *host)
 {
-	struct host *host = arg;
 	char buf[512];
-	ssize_t got = read(fd, buf, sizeof(buf));
+	ssize_t got = read(host->heard, buf, sizeof(buf));
 	size_t len = strlen(host->complaint), drop;
 
-	(void)what;
 	if (got <= 0)
-		return;
+		return false;
 	for (ssize_t i = 0; i < got; i++)
 		if (buf[i] == '\0')
 			buf[i] = '?';
@@ -31,6 +34,23 @@ static void on_complaint(evutil_socket_t fd, short what, void *arg)
 	}
 	memcpy(host->complaint + len, buf, (size_t)got);
 	host->complaint[len + (size_t)got] = '\0';
+	return true;
+}
+
+static void on_complaint(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	(void)hear(arg);
+}
+
+void host_last_words(struct host *host, char *ret_line, size_t size)
+{
+	/* Who asks is told of an end that was explained a moment ago. */
+	for (int i = 0; i < HEAR_MOST && host->heard >= 0 && hear(host); i++)
+		;
+	ret_line[0] = '\0';
+	if (host->complaint[0])
+		ssh_last_line(host->complaint, ret_line, size);
 }
 
 bool hear_begin(struct host *host, struct err *err)

@@ -48,6 +48,9 @@ const char *host_name(const struct host *host); /* "local" for this one */
 /* Why it is not reached just now, in a sentence with what to type, "" if it is
  * or if nothing was asked yet. */
 const char *host_trouble(const struct host *host);
+/* The last line that the programs there, or ssh, complained with, cleaned; ""
+ * if none did since the connection was made. */
+void host_last_words(struct host *host, char *ret_line, size_t size);
 
 /* result is borrowed, NULL with err set.  ERR_AGAIN: the host cannot be
  * reached, the connection broke before the answer came, or the time is over

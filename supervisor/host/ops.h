@@ -30,7 +30,8 @@
  *                                      of path or its nearest parent that is
  *                                      there; what we may use
  *   clock {}                           {wall_ms, boottime_ms, boot_id, machine,
- *                                      host, uid, user}
+ *                                      host, uid, user, lingers: the user's
+ *                                      manager stays without a session}
  *   received {root, sha256}            {size}: of what has come of a file
  *   receive {root, sha256, offset, data}  {size} after it; data is base64, at
  *                                      most HOST_CHUNK_MAX bytes; at another

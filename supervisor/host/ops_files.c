@@ -204,6 +204,15 @@ static bool op_space(const json_t *ask, json_t **ret_result, struct err *err)
 		ret_result, err);
 }
 
+/* Does the user's own service manager stay when nobody is logged in? */
+static bool lingers(const char *user)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s", user);
+	return access(path, F_OK) == 0;
+}
+
 static bool op_clock(const json_t *ask, json_t **ret_result, struct err *err)
 {
 	char name[65] = "", user[65];
@@ -214,11 +223,13 @@ static bool op_clock(const json_t *ask, json_t **ret_result, struct err *err)
 	(void)uname(&machine);
 	process_user_name(geteuid(), user, sizeof(user));
 	err_mend_text(name);
-	return made(json_pack("{s:I, s:I, s:s, s:s, s:s, s:I, s:s}", "wall_ms",
-			    (json_int_t)sys_wall_ms(), "boottime_ms",
+	return made(json_pack("{s:I, s:I, s:s, s:s, s:s, s:I, s:s, "
+			      "s:b}",
+			    "wall_ms", (json_int_t)sys_wall_ms(), "boottime_ms",
 			    (json_int_t)sys_boottime_ms(), "boot_id",
 			    sys_boot_id(), "machine", machine.machine, "host",
-			    name, "uid", (json_int_t)geteuid(), "user", user),
+			    name, "uid", (json_int_t)geteuid(), "user", user,
+			    "lingers", (int)lingers(user)),
 		ret_result, err);
 }
 

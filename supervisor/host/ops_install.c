@@ -15,6 +15,7 @@
 #include "supervisor/install/artifact.h"
 #include "supervisor/install/place.h"
 #include "supervisor/memory.h"
+#include "supervisor/process/process.h"
 
 #define PROGRAM "mongosync"
 
@@ -132,6 +133,25 @@ bool op_link_point(const json_t *ask, json_t **ret_result, struct err *err)
 	       link_point(&link, version, err) && done(ret_result);
 }
 
+/* Another process may have its pid by now, after a reboot say: what that one
+ * executes must never be kept as a version. */
+static bool is_the_planned(const json_t *ask, struct err *err)
+{
+	json_int_t pid = json_integer_value(json_object_get(ask, "pid"));
+	uint64_t planned = (uint64_t)json_integer_value(
+		json_object_get(ask, "start_ticks"));
+	uint64_t ticks;
+
+	if (!planned) /* by an earlier syncup, or not known */
+		return true;
+	return (proc_start_ticks((pid_t)pid, &ticks, NULL) &&
+		       ticks == planned) ||
+	       err_set(err, ERR_STEP,
+		       "process %lld, whose executable was to be kept, has "
+		       "ended",
+		       (long long)pid);
+}
+
 bool op_adopt(const json_t *ask, json_t **ret_result, struct err *err)
 {
 	struct link_spec link;
@@ -144,6 +164,7 @@ bool op_adopt(const json_t *ask, json_t **ret_result, struct err *err)
 	return link_of(ask, &link, err) &&
 	       op_text(ask, "version", &version, err) && op_is_ours(ask, err) &&
 	       link_read(&link, &seen, err) &&
+	       (seen.kind == LINK_PLAIN || is_the_planned(ask, err)) &&
 	       adopt(&link, version, seen.kind == LINK_PLAIN ? NULL : exe,
 		       err) &&
 	       done(ret_result);

@@ -110,6 +110,7 @@ void ssh_session_words(const struct host *host, const char *const words[],
 	only_the_master(ret_words);
 	add(ret_words, "-T");
 	add(ret_words, "-oSessionType=default");
+	add(ret_words, "-oStdinNull=no");
 	end_words(host, ret_words);
 	add_all(ret_words, words);
 }

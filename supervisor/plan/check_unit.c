@@ -76,7 +76,11 @@ static bool check_loaded(struct survey *survey, struct seen_instance *seen)
 	} else if (strcmp(load, "masked") == 0) {
 		finding_say(
 			finding, "%s is masked: it could not be started", name);
-		finding_fix(finding, "%s unmask %s", systemctl(seen), name);
+		finding_fix(finding, "%s unmask %s%s", systemctl(seen),
+			is(seen->unit, "UnitFileState", "masked-runtime")
+				? "--runtime "
+				: "",
+			name);
 	} else if (strcmp(load, "loaded") == 0) {
 		finding_say(finding,
 			"%s is of Type=oneshot, which is not for what keeps "
@@ -355,7 +359,9 @@ static void check_starters(struct survey *survey, struct seen_instance *seen)
 			"its user manager ends with the user's last session, "
 			"and takes %s with it",
 			seen->instance->unit);
-		finding_fix(finding, "loginctl enable-linger");
+		finding_fix(finding, "loginctl enable-linger%s%s",
+			seen->instance->host ? "   typed on " : "",
+			seen->instance->host ? seen->instance->host : "");
 	} else if (trigger) {
 		finding = add(survey, FINDING_WARNING, "unit-start", seen);
 		finding_say(finding,

@@ -15,11 +15,10 @@
 #include <unistd.h>
 
 #include "state/cleanup.h"
-#include "supervisor/fleet/secret.h"
 #include "supervisor/host/host.h"
 #include "supervisor/memory.h"
+#include "supervisor/process/bus_error.h"
 #include "supervisor/process/bus_open.h"
-#include "sync_client/sync_text.h"
 
 enum {
 	ENDED_JOBS = 64, /* remembered */
@@ -67,6 +66,7 @@ struct bus {
 	bool is_user_manager;
 	sd_bus *sd; /* NULL: not connected */
 	bool connecting; /* to another host */
+	bool has_answered; /* since it was connected */
 	struct host_call *pipe;
 	struct ready *readies;
 	struct event *event;
@@ -104,13 +104,6 @@ struct bus *bus_find(
 struct event_base *bus_base(const struct bus *bus)
 {
 	return bus->base;
-}
-
-static void clean_copy(char *to, size_t size, const char *from)
-{
-	_cleanup_free_ char *clean = scrub(from ? from : "");
-
-	sync_text_copy(to, size, clean);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
@@ -173,6 +166,24 @@ static void await_over(
 	await_free(await);
 }
 
+enum {
+	WORDS = 300,
+};
+
+/* A bridge that could not even begin has said why to its standard error. */
+static void last_heard(struct bus *bus, char ret_words[static WORDS])
+{
+	char line[160] = "";
+
+	if (bus->host && !bus->has_answered)
+		host_last_words(bus->host, line, sizeof(line));
+	ret_words[0] = '\0';
+	if (line[0])
+		(void)snprintf(ret_words, WORDS,
+			" (last heard from %.100s: %s)", host_name(bus->host),
+			line);
+}
+
 /* Calls are answered by sd-bus itself when a connection ends, but not when what
  * came makes no sense.  Who is told may connect anew at once: that one's calls
  * are none of ours. */
@@ -180,8 +191,10 @@ static void broken(struct bus *bus)
 {
 	struct call *calls = bus->calls;
 	struct await *awaits = bus->awaits;
+	char words[WORDS];
 	struct err err = {0};
 
+	last_heard(bus, words);
 	sd_bus_close_unref(bus->sd);
 	bus->sd = NULL;
 	bus->calls = NULL;
@@ -192,7 +205,7 @@ static void broken(struct bus *bus)
 		unit->changes++;
 	memset(bus->ended, 0, sizeof(bus->ended));
 	(void)err_set(&err, ERR_AGAIN,
-		"the connection to systemd broke before it answered");
+		"the connection to systemd broke before it answered%s", words);
 	while (calls) {
 		struct call *call = calls;
 
@@ -249,7 +262,7 @@ static int on_job_removed(
 		return 0;
 	ended = &bus->ended[bus->ended_next++ % ENDED_JOBS];
 	(void)snprintf(ended->path, sizeof(ended->path), "%s", path);
-	clean_copy(ended->result, sizeof(ended->result), result);
+	bus_clean(ended->result, sizeof(ended->result), result);
 	while (await && strcmp(await->path, ended->path) != 0)
 		await = await->next;
 	if (await)
@@ -334,6 +347,7 @@ static bool connect_there(struct bus *bus, int fd, struct err *err)
 {
 	int r = bus_open_fd(fd, &bus->sd);
 
+	bus->has_answered = false;
 	if (r >= 0)
 		r = listen_to(bus);
 	if (r >= 0)
@@ -370,7 +384,11 @@ static void on_pipe(void *arg, int fd, const struct err *err)
 static void begin_there(struct bus *bus, bus_ready_fn *done, void *arg)
 {
 	const char *const system[] = {"systemd-stdio-bridge", NULL};
-	const char *const user[] = {"systemd-stdio-bridge", "--user", NULL};
+	/* systemd 252 takes its --user for --system, without a word. */
+	const char *const user[] = {"sh", "-c",
+		"'exec systemd-stdio-bridge --bus-path=\"unix:path="
+		"${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/bus\"'",
+		NULL};
 	struct ready *ready = memory_calloc(1, sizeof(*ready));
 	struct err err = {0};
 
@@ -441,42 +459,18 @@ void bus_close_all(struct event_base *base)
 
 /* ---- calls ---- */
 
-static bool is_lost(const sd_bus_error *error)
-{
-	static const char *const names[] = {
-		SD_BUS_ERROR_NO_REPLY,
-		SD_BUS_ERROR_TIMEOUT,
-		SD_BUS_ERROR_DISCONNECTED,
-		SD_BUS_ERROR_NO_SERVER,
-		SD_BUS_ERROR_SERVICE_UNKNOWN,
-		SD_BUS_ERROR_NAME_HAS_NO_OWNER,
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (sd_bus_error_has_name(error, names[i]))
-			return true;
-	return false;
-}
-
 static void explain(
-	const char *method, const sd_bus_error *error, struct err *err)
+	const struct call *call, const sd_bus_error *error, struct err *ret_err)
 {
-	char text[300];
+	char words[WORDS] = "";
+	struct err why = {0};
 
-	clean_copy(text, sizeof(text),
-		error->message ? error->message : error->name);
-	if (is_lost(error)) {
-		(void)err_set(err, ERR_AGAIN, "systemd did not answer %s: %s",
-			method, text);
-		return;
-	}
-	(void)err_set(err, ERR_STEP, "systemd refuses %s: %s", method, text);
-	if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED) ||
-		sd_bus_error_has_name(
-			error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-		err->sys = EACCES;
-	else if (sd_bus_error_has_name(error, SYSTEMD_NAME ".NoSuchUnit"))
-		err->sys = ENOENT;
+	bus_explain(call->method, error, &why);
+	if (why.code == ERR_AGAIN)
+		last_heard(call->bus, words);
+	*ret_err = why;
+	if (words[0])
+		(void)err_set(ret_err, why.code, "%.200s%s", why.msg, words);
 }
 
 static int on_reply(sd_bus_message *reply, void *arg, sd_bus_error *ret_error)
@@ -490,7 +484,9 @@ static int on_reply(sd_bus_message *reply, void *arg, sd_bus_error *ret_error)
 		at = &(*at)->next;
 	*at = call->next;
 	if (error)
-		explain(call->method, error, &err);
+		explain(call, error, &err);
+	else
+		call->bus->has_answered = true;
 	call->done(call->arg, error ? NULL : reply, error ? &err : NULL);
 	free(call);
 	return 0;

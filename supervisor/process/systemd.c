@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "state/cleanup.h"
 #include "supervisor/memory.h"
@@ -102,15 +101,24 @@ static void looked(void *arg, const json_t *result, const struct err *err)
 	task_go(task, task_want_words);
 }
 
+/* It has no life in it, or begins none by itself before the hold is gone. */
+static bool has_ended(const json_t *unit, const json_t *pids)
+{
+	enum unit_phase phase = unit_phase(unit);
+
+	return phase == UNIT_ENDED || phase == UNIT_HELD ||
+	       (phase == UNIT_EXITED && json_array_size(pids) == 0);
+}
+
 static bool look(struct task *task, json_t *taken_pids, struct err *err)
 {
 	const json_t *unit = task->record->unit;
-	enum unit_phase phase = unit_phase(unit);
+	bool ended = has_ended(unit, taken_pids);
 	json_t *ask = json_pack("{s:s, s:i, s:s, s:o, s:I, s:b, s:I}", "op",
 		"unit_look", "port", task->spec.port, "config",
 		task->spec.config, "pids", taken_pids, "main",
-		(json_int_t)unit_number(unit, "MainPID"), "ended",
-		phase == UNIT_ENDED || phase == UNIT_HELD, "exited_us",
+		(json_int_t)unit_number(unit, "MainPID"), "ended", ended,
+		"exited_us",
 		(json_int_t)unit_number(
 			unit, "ExecMainExitTimestampMonotonic"));
 
@@ -169,17 +177,24 @@ static bool systemd_observe(struct event_base *base,
 
 /* ---- describe ---- */
 
-static bool is_elsewhere(const struct task *task)
+static void told_lingers(void *arg, const json_t *result, const struct err *err)
 {
-	return task->spec.host && !host_is_local(task->spec.host);
+	struct task *task = arg;
+	json_t *lingers = json_object_get(result, "lingers");
+
+	(void)err;
+	task->asked = NULL;
+	if (lingers)
+		(void)json_object_set(task->record->unit, "lingers", lingers);
+	task->described(task->arg, task->record->unit, NULL);
+	task_free(task);
 }
 
-static bool we_linger(void)
+/* Whose manager it is, is who logs in there. */
+static bool ask_lingers(struct task *task, struct err *err)
 {
-	_cleanup_free_ char *path =
-		memory_text("/var/lib/systemd/linger/%s", task_user());
-
-	return access(path, F_OK) == 0;
+	return task_ask_host(task, json_pack("{s:s}", "op", "clock"), LOOK_MS,
+		told_lingers, err);
 }
 
 static void tell_unit(struct task *task, const struct err *denied)
@@ -187,12 +202,13 @@ static void tell_unit(struct task *task, const struct err *denied)
 	json_t *unit = task->record->unit;
 
 	(void)json_object_set_new(unit, "may_manage", json_boolean(!denied));
-	if (task->spec.user_manager && !is_elsewhere(task))
-		(void)json_object_set_new(
-			unit, "lingers", json_boolean(we_linger()));
 	if (denied)
 		(void)json_object_set_new(
 			unit, "denied", json_string(denied->msg));
+	if (task->spec.user_manager) {
+		task_go(task, ask_lingers);
+		return;
+	}
 	task->described(task->arg, unit, NULL);
 	task_free(task);
 }

@@ -202,12 +202,13 @@ static void on_circles(void *arg, sd_bus_message *reply, const struct err *err)
 }
 
 /* A unit that goes in circles is stopped first: its next start is to be ours,
- * with its limit of starts counted anew. */
+ * with its limit of starts counted anew.  So is one that is active without a
+ * process, as to start it would do nothing. */
 static bool make_ready(struct task *task, struct err *err)
 {
 	enum unit_phase phase = unit_phase(task->record->unit);
 
-	if (phase != UNIT_HELD && phase != UNIT_FAILING)
+	if (phase != UNIT_HELD && phase != UNIT_FAILING && phase != UNIT_EXITED)
 		return call_reset(task, err);
 	return bus_call(task->bus, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit",
 		on_circles, task, err, "ss", task->spec.unit, "replace");

@@ -253,16 +253,25 @@ static bool has(const json_t *unit, const char *property, const char *word)
 	return strcmp(unit_text(unit, property), word) == 0;
 }
 
+/* auto-restart, and from systemd 254 on also auto-restart-queued,
+ * failed-before-auto-restart and dead-before-auto-restart. */
+static bool is_to_restart(const json_t *unit)
+{
+	return strstr(unit_text(unit, "SubState"), "auto-restart") != NULL;
+}
+
 enum unit_phase unit_phase(const json_t *unit)
 {
 	if (!has(unit, "LoadState", "loaded") &&
 		!has(unit, "LoadState", "masked"))
 		return UNIT_UNKNOWN;
-	if (has(unit, "ActiveState", "inactive") ||
-		has(unit, "ActiveState", "failed"))
-		return UNIT_ENDED;
-	if (!has(unit, "SubState", "auto-restart"))
-		return UNIT_LIVES;
+	if (!is_to_restart(unit)) {
+		if (has(unit, "ActiveState", "inactive") ||
+			has(unit, "ActiveState", "failed"))
+			return UNIT_ENDED;
+		return has(unit, "SubState", "exited") ? UNIT_EXITED
+						       : UNIT_LIVES;
+	}
 	if (unit_number(unit, "ExecMainCode") == CLD_EXITED &&
 		unit_number(unit, "ExecMainStatus") == HOLD_STATUS)
 		return UNIT_HELD;

@@ -33,6 +33,7 @@ enum unit_phase {
 	UNIT_ENDED, /* and will not be started again by itself */
 	UNIT_HELD, /* in circles on the hold: counts as ended */
 	UNIT_FAILING, /* between two starts that systemd makes by itself */
+	UNIT_EXITED, /* RemainAfterExit=: its process has ended, it has not */
 };
 enum unit_phase unit_phase(const json_t *unit);
 /* "failed (exit-code: it exited with 1)", for people. */

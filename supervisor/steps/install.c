@@ -160,9 +160,10 @@ bool do_adopt(struct step_run *run, struct err *err)
 	const struct target *process = targets_find(run->env->targets,
 		json_string_value(
 			json_object_get(run->target->json, "adopt_from")));
-	json_t *ask = json_pack("{s:o, s:s, s:O, s:o}", "link",
+	json_t *ask = json_pack("{s:o, s:s, s:O, s:O?, s:o}", "link",
 		op_link_json(&run->target->link), "version", link_from(run),
-		"pid", json_object_get(process->json, "pid"), "ours",
+		"pid", json_object_get(process->json, "pid"), "start_ticks",
+		json_object_get(process->json, "start_ticks"), "ours",
 		ask_ours(run));
 
 	return ask_host(

@@ -26,6 +26,10 @@ masked() {
 	units_world 1
 	unit_is shard0 '{LoadState: "masked"}'
 	refuses unit "shard0: .*is masked" "a masked unit"
+	grep -q 'systemctl unmask mongosync@shard0' "$W/out.syncup.err" || fail "what to type is not said"
+	unit_is shard0 '{LoadState: "masked", UnitFileState: "masked-runtime"}'
+	refuses unit "shard0: .*is masked" "a unit that is masked until the next boot"
+	grep -q 'systemctl unmask --runtime mongosync@shard0' "$W/out.syncup.err" || fail "what to type is not said"
 	unit_is shard0 '{Type: "oneshot"}'
 	refuses unit "shard0: .*Type=oneshot" "a unit that is no service"
 	unit_is shard0 '{NeedDaemonReload: true}'

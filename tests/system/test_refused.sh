@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What is wrong with a host is said before anything is touched, with what to type;
 # what turns out wrong later is turned back, or stops where it is safe.
-SCENARIOS=(key host_key no_power full_before full_later)
+SCENARIOS=(key host_key no_bridge logs_out no_power full_before full_later)
 . "$(dirname "$0")/world.sh"
 
 two_hosts() {
@@ -52,6 +52,32 @@ host_key() { # somebody else, or nobody we know
 	cp $BENCH/known_hosts "$W/known_hosts"
 	on ops cp "$W/known_hosts" /root/.ssh/known_hosts
 	finished
+}
+
+no_bridge() { # the way to its systemd
+	two_hosts
+	on host2 mv /usr/bin/systemd-stdio-bridge /usr/bin/not-here
+	refused 'shop1.*last heard from host2: .*systemd-stdio-bridge: .*not found'
+	on host2 mv /usr/bin/not-here /usr/bin/systemd-stdio-bridge
+	remember host2
+	finished
+}
+
+logs_out() { # whose manager ends with her session
+	two_hosts
+	on host2 rm /var/lib/systemd/linger/alice
+	as host2 alice sh -c 'mkdir -p ~/.config/systemd/user && cat >~/.config/systemd/user/hers.service' <<-END
+		[Service]
+		ExecStart=$ROOT/shop/current/bin/mongosync --config /home/alice/hers.conf
+	END
+	as host2 alice systemctl --user daemon-reload
+	on host2 sh -c 'sed "s/^port: .*/port: 29999/" /etc/mongosync/shop1.conf >/home/alice/hers.conf; chown alice: /home/alice/hers.conf'
+	printf '  - {name: hers, config: /home/alice/hers.conf, unit: hers.service, manager: user, host: "alice@10.77.0.12"}\n' |
+		on ops sh -c "cat >>$FLEET"
+	syncup plan
+	expect_code 3 "plan"
+	said 'hers: its user manager ends with the user.s last session'
+	said 'loginctl enable-linger   typed on alice@10.77.0.12'
 }
 
 no_power() {

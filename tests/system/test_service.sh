@@ -56,6 +56,11 @@ detached() {
 	syncup run --detach --scheduled
 	expect_code 0 "nothing to do"
 	said "^syncup: handed over to $DETACHED: nothing to do$"
+	# A name that systemd would take for a variable.
+	on ops mv $FLEET '/etc/syncup/a${HOME}$$.yaml'
+	FLEET='/etc/syncup/a${HOME}$$.yaml' syncup run --detach --scheduled
+	expect_code 0 "a fleet file with a dollar"
+	said "^syncup: handed over to $DETACHED: nothing to do$"
 }
 
 # By her own manager, which has to stay when she logs out.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sync processes that are units of the machine on which syncup works: it asks
 # systemd, and systemd does not start anything behind its back.
-SCENARIOS=(plain restart_always reboot_under_hold refuses_to_start last_words circles user_manager killed_service)
-[ "${1:-}" != user_manager ] || WHO=alice
+SCENARIOS=(plain restart_always reboot_under_hold refuses_to_start last_words circles remains user_manager user_manager_elsewhere killed_service)
+case ${1:-} in user_manager*) WHO=alice ;; esac
 . "$(dirname "$0")/world.sh"
 
 units() { # COUNT LINES...: RUNNING, enabled, with these lines in each
@@ -125,6 +125,20 @@ circles() {
 	expect_whole_lanes
 }
 
+# RemainAfterExit=: a unit whose process has ended is active all the same, and to
+# start it would do nothing.
+remains() {
+	units 2 RemainAfterExit=yes
+	die_at "before pause"
+	on ops pkill -TERM -fx ".*/mongosync --config $(conf_of shop0)"
+	until_true 20 eval '[ "$(on ops systemctl show -P SubState "${UNIT_OF[shop0]}")" = exited ]' || fail "it does not end"
+	syncup run
+	expect_code 0 "run, with a unit that remains"
+	expect_upgraded
+	expect_units_alone
+	expect_whole_lanes
+}
+
 # A person's own units, in her user manager, without any right over the system's.
 # The host goes down while they are stopped, too.
 user_manager() {
@@ -141,6 +155,27 @@ user_manager() {
 	expect_whole_lanes
 	[ -z "$(on ops find /home/alice/mongosync /home/alice/state ! -user alice)" ] || fail "somebody else did it"
 }
+
+# The same on another host; the system's manager there has units of the same name,
+# which are nobody's business.
+user_manager_elsewhere() {
+	local name before
+	system_world ops host1
+	lane shop host1 host1
+	start_all
+	for name in "${NAMES[@]}"; do
+		printf '[Service]\nExecStart=sleep infinity\n' |
+			on host1 sh -c "cat >'/etc/systemd/system/${UNIT_OF[$name]}'; systemctl daemon-reload; systemctl start '${UNIT_OF[$name]}'"
+	done
+	before=$(lives_on_host1)
+	fleet
+	syncup run
+	expect_code 0 "run by alice, of what is on another host"
+	expect_upgraded_once
+	expect_whole_lanes
+	[ "$(lives_on_host1)" = "$before" ] || fail "a unit of the system was stopped"
+}
+lives_on_host1() { on host1 systemctl show -P InvocationID -P ActiveState "${UNIT_OF[@]}"; }
 
 # syncup as a service itself, killed with all that is in its cgroup at each stage:
 # what it started lives on, and the next start finishes.

@@ -435,6 +435,39 @@ static void test_op_claim_read_cuts_no_letter_in_two(void **state)
 	json_decref(json);
 }
 
+/* The process that was planned to be kept has ended, and something else got its
+ * pid. */
+static void test_adopt_keeps_nobody_elses_executable(void **state)
+{
+	char root[PATH_MAX], path[PATH_MAX];
+	uint64_t ticks;
+	struct asked asked;
+
+	(void)state;
+	(void)snprintf(root, sizeof(root), "%s/root", scratch.dir);
+	(void)snprintf(path, sizeof(path), "%s/root/shop/current", scratch.dir);
+	assert_true(proc_start_ticks(getpid(), &ticks, NULL));
+	for (int other = 1; other >= 0; other--) {
+		bool ok = ask(&asked,
+			json_pack("{s:s, s:s, s:i, s:I, s:{s:s, s:s, s:s, "
+				  "s:b}}",
+				"op", "adopt", "version", "1.12.0", "pid",
+				(int)getpid(), "start_ticks",
+				(json_int_t)ticks + other, "link", "path", path,
+				"root", root, "name", "mongosync", "binary",
+				0));
+
+		assert_int_equal(ok, !other);
+		if (other)
+			assert_non_null(strstr(asked.err.msg, "has ended"));
+		done_with(&asked);
+	}
+	assert_int_equal(access(scratch_path(&scratch,
+					"root/versions/1.12.0/bin/mongosync"),
+				 X_OK),
+		0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -455,6 +488,7 @@ int main(void)
 		T(test_ops_refuse_questions_without_their_parts),
 		T(test_answer_clean_text_takes_what_a_terminal_obeys),
 		T(test_op_claim_read_cuts_no_letter_in_two),
+		T(test_adopt_keeps_nobody_elses_executable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,10 @@ static void test_phase_of_each_state(void **state)
 		{"inactive", "dead", UNIT_ENDED},
 		{"failed", "failed", UNIT_ENDED},
 		{"activating", "auto-restart", UNIT_FAILING},
+		{"activating", "auto-restart-queued", UNIT_FAILING},
+		{"inactive", "dead-before-auto-restart", UNIT_FAILING},
+		{"failed", "failed-before-auto-restart", UNIT_FAILING},
+		{"active", "exited", UNIT_EXITED},
 	};
 
 	(void)state;
