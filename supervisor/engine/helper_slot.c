@@ -176,8 +176,8 @@ static void hear_hello(struct slot *slot, const char *line, size_t len)
 	const struct helper_program *program = &slot->helpers->program;
 	_cleanup_json_ json_t *result = NULL;
 	struct err err = {0};
-	bool answered = answer_read("hello", slot->helpers->hello->id, line,
-		len, &result, &err);
+	bool answered = answer_read(
+		"hello", slot->helpers->hello->id, line, len, &result, &err);
 
 	if (answered && (!program->greets || program->greets(result, &err))) {
 		slot_ready(slot);

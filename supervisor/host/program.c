@@ -176,8 +176,7 @@ static bool read_look(const char *said, char ret_machine[static 32],
  * lack what is asked of it. */
 static bool is_of_our_version(const json_t *hello, struct err *err)
 {
-	const char *said =
-		json_string_value(json_object_get(hello, "version"));
+	const char *said = json_string_value(json_object_get(hello, "version"));
 	char version[32];
 
 	if (said && strcmp(said, SYNCUP_VERSION) == 0)
