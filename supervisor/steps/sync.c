@@ -167,12 +167,27 @@ static bool never_landed(const struct step_run *run)
 	       step_age_ms(step) >= stage->patience_s * 1000;
 }
 
+/* Not the one that the guard saw when it was told.  A host may be up again, or
+ * a manager have started it anew, within less than clocks can tell. */
+static bool is_not_who_was_told(
+	const struct step_run *run, const struct process_seen *seen)
+{
+	const json_t *told = json_object_get(run->memory, "told");
+	struct process_seen who;
+
+	if (seen->view != PROCESS_RUNNING || seen->pid <= 0)
+		return false;
+	if (!process_seen_read(told, &who, NULL) || who.pid <= 0)
+		return seen->age_ms + SLACK_MS <
+		       sys_boottime_ms() - run->acted_ms;
+	return who.pid != seen->pid || who.start_ticks != seen->start_ticks ||
+	       strcmp(who.boot_id, seen->boot_id) != 0;
+}
+
 static void still_waited_for(void *arg, const struct process_seen *seen)
 {
 	struct step_run *run = arg;
-	int64_t since = sys_boottime_ms() - run->acted_ms;
-	bool is_another = seen->view == PROCESS_RUNNING && seen->pid > 0 &&
-			  seen->age_ms + SLACK_MS < since;
+	bool is_another = is_not_who_was_told(run, seen);
 
 	step_saw(run, is_another ? VIEW_AGAIN : VIEW_NOT_YET, "%s%s%s",
 		why(run, "waits"),
@@ -283,6 +298,7 @@ static void askable(void *arg, const struct process_seen *seen)
 		return;
 	}
 	remember(run, "pid", json_integer(seen->pid));
+	remember(run, "told", process_seen_json(seen));
 	if (!ask_port_taken(run, seen, port_told, &err))
 		step_cannot_look(run, &err);
 }
@@ -305,9 +321,10 @@ static void lives(void *arg, const json_t *result, const struct err *err)
 		seen.view == PROCESS_RUNNING &&
 		seen.start_ticks ==
 			(uint64_t)json_integer_value(
-				json_object_get(known, "start_ticks")))
+				json_object_get(known, "start_ticks"))) {
+		remember(run, "told", process_seen_json(&seen));
 		step_saw(run, VIEW_REACHED, "ours");
-	else if (!look_closely(run, &look))
+	} else if (!look_closely(run, &look))
 		step_cannot_look(run, &look);
 }
 
