@@ -102,22 +102,9 @@ static void remember(struct notify *notify, const json_t *event)
 
 /* ---- telling ---- */
 
-/* The last line of what it printed, for the warning. */
-static const char *last_line(char *output)
-{
-	size_t len = strlen(output);
-	char *line;
-
-	while (len && (output[len - 1] == '\n' || output[len - 1] == ' '))
-		output[--len] = '\0';
-	line = strrchr(output, '\n');
-	return line ? line + 1 : output;
-}
-
 static void judge(const struct notify *notify, const struct child_end *end)
 {
-	_cleanup_free_ char *output = memory_strdup(end->output);
-	char how[60] = "", text[400];
+	char how[60] = "", line[300], text[400];
 
 	if (end->timed_out)
 		(void)snprintf(how, sizeof(how), "it had not ended after %d s",
@@ -130,8 +117,8 @@ static void judge(const struct notify *notify, const struct child_end *end)
 			how, sizeof(how), "exit %d", WEXITSTATUS(end->status));
 	if (!how[0])
 		return;
-	(void)snprintf(
-		text, sizeof(text), "%s: %.300s", how, last_line(output));
+	scrub_last_line(end->output, line, sizeof(line));
+	(void)snprintf(text, sizeof(text), "%s: %s", how, line);
 	warn(notify, text);
 }
 
