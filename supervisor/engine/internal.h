@@ -50,9 +50,7 @@ struct work {
 	char detail[300];
 	enum err_code blocked_code;
 	int64_t since_ms; /* CLOCK_BOOTTIME: patience is counted from here */
-	int64_t failing_ms; /* the same, since when each act could not be; or 0
-			     */
-	char failing[300]; /* why */
+	int64_t failing_ms; /* since when no act could be done; 0: it could */
 	int64_t rest_ms; /* the last rest; doubles */
 	int64_t note_ms; /* when the last note was written */
 	int64_t wait_since; /* wall clock: how long it waits for this text */

@@ -178,7 +178,7 @@ static void try_to_act(struct work *work)
 		return;
 	}
 	if (fails_for_long(work)) {
-		give_up(work, "still impossible", work->failing);
+		give_up(work, "still impossible", work->acted_err.msg);
 		return;
 	}
 	if (engine->stopping || engine_target_busy(engine, work)) {
@@ -460,8 +460,6 @@ static void acted(struct work *work)
 	case ERR_AGAIN:
 		if (!work->failing_ms)
 			work->failing_ms = sys_boottime_ms();
-		(void)snprintf(work->failing, sizeof(work->failing), "%s",
-			work->detail);
 		rest_for(work, REST_FAILED_MS);
 		return;
 	case ERR_STORAGE:

@@ -15,7 +15,7 @@ enum {
 	HEAR_MOST = 64, /* reads: somebody may never stop */
 };
 
-/* False: that was all for now. */
+/* False: there was nothing to read. */
 static bool hear(struct host *host)
 {
 	char buf[512];

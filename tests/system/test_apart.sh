@@ -69,7 +69,7 @@ both_begin() {
 	rivals
 	for host in first:host3 second:host2; do
 		printf 'Host %s\n\tHostName %s\n\tIdentityFile ~/.ssh/id_ed25519\n' "${host%:*}" "${ADDRESS[${host#*:}]}" |
-			on host1 sh -c 'cat >>/root/.ssh/config'
+			on host1 sh -c 'cat >>~root/.ssh/config'
 	done
 	on host1 sed -i 's/host: host3/host: first/; s/host: host2/host: second/' $FLEET
 	OUT=rival OPS=host1 STALL="before claim" syncup_begin run

@@ -201,9 +201,9 @@ test_removed() {
 	dpkg_says 1 "^  $FLEET \(run [0-9TZa-f-]+\)\$" -r syncup
 	grep -q '^  syncup rollback FLEET ' "$W/out.dpkg" || fail "it does not say what to type"
 	# Nobody knows how one stands whose journal cannot be read.
-	on ops sh -c "cp -a $STATE/test/run.journal /root/ && sed -i 1s/./x/ $STATE/test/run.journal"
+	on ops sh -c "cp -a $STATE/test/run.journal /var/tmp/ && sed -i 1s/./x/ $STATE/test/run.journal"
 	dpkg_says 1 "^  $FLEET \(its journal cannot be read: syncup journal verify $FLEET\)\$" -r syncup
-	on ops cp -a /root/run.journal $STATE/test/
+	on ops cp -a /var/tmp/run.journal $STATE/test/
 	expect installed on ops dpkg-query -W -f '${db:Status-Status}' syncup
 	on ops systemctl start syncup-continue@test.service
 	until_true 60 has_ended_well syncup-continue@test.service || fail "the run does not end"
